@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * What the BPF programs and user space share: map keys, map values, constants.
+ *
+ * Rules of this header: fixed-width types, explicit padding, offsets that do not depend on the compiler,
+ * every struct static_assert'ed. A change of any layout here raises NSRP_ABI_VERSION; maps are pinned under
+ * BPFDIR/v<NSRP_ABI_VERSION>/, so a daemon never opens maps of another layout.
+ *
+ * Units: times are nanoseconds of CLOCK_MONOTONIC (what bpf_ktime_get_ns() reads) and end in _ns.
+ * Addresses and ports are in network byte order; IPv4 addresses sit in the first 4 bytes, the rest is zero.
+ */
+#ifndef NSRP_ABI_H
+#define NSRP_ABI_H
+
+#ifdef __cplusplus
+#include <cstddef>
+#include <cstdint>
+#define NSRP_STATIC_ASSERT static_assert
+typedef uint8_t nsrp_u8;
+typedef uint16_t nsrp_u16;
+typedef uint32_t nsrp_u32;
+typedef uint64_t nsrp_u64;
+#else
+#define NSRP_STATIC_ASSERT _Static_assert
+typedef unsigned char nsrp_u8;
+typedef unsigned short nsrp_u16;
+typedef unsigned int nsrp_u32;
+typedef unsigned long long nsrp_u64;
+#endif
+
+enum {
+	NSRP_ABI_VERSION = 1,
+	NSRP_MAX_VSDS = 64,         /* VSD ids 0..63 */
+	NSRP_MAX_INTERFACES = 256,  /* traffic and HA interfaces with our programs */
+	NSRP_MAX_VSI_ADDRS = 8192,  /* addresses of VSIs and of this device on traffic interfaces */
+	NSRP_MAX_VID = 4095,        /* VIDs 1..4094 name VSIs on the data link */
+	NSRP_DEFAULT_MAX_SESSIONS = 262144,
+	NSRP_EVENT_RING_BYTES = 4 << 20,
+	NSRP_ETHERTYPE = 0x88b5,    /* IEEE 802 local experimental EtherType 1 */
+	NSRP_META_MAGIC = 0x4e535250, /* "NSRP": XDP metadata from the data link program to its tc program */
+	/* A packet's VSD travels from tc ingress to tc egress in these bits of skb->mark, as (VSD id + 1), and
+	   only on interfaces that carry VSIs of more than one VSD. */
+	NSRP_MARK_SHIFT = 24,
+};
+#define NSRP_MARK_MASK 0x7f000000u
+
+/*
+ * vsd_state[vsd]: mastership as a lease. This box masters the VSD while
+ *   now < master_until_ns, and
+ *   peer_seen_ns == 0 or alone_grace_ns == 0 or now < peer_seen_ns + alone_grace_ns.
+ * The daemon renews master_until_ns with each heartbeat it sends. With no peer alive it grants a long lease and
+ * sets alone_grace_ns; the HA program stamps peer_seen_ns on the first heartbeat frame that arrives after a renewal
+ * (the daemon clears it when it renews), so that a box whose daemon has died stops being master by itself soon
+ * after a peer appears.
+ */
+struct nsrp_vsd_state {
+	nsrp_u64 master_until_ns; /* 0: not master */
+	nsrp_u64 alone_grace_ns;  /* 0: the second condition does not apply */
+	nsrp_u64 peer_seen_ns;    /* written by XDP, cleared by the daemon */
+	nsrp_u64 term;            /* the mastership's number in the election; informative */
+};
+
+/* Identity of a VSI. vid names it on the data link and is equal on all members. */
+struct nsrp_vsi {
+	nsrp_u32 ifindex;
+	nsrp_u16 vid;
+	nsrp_u8 vsd;
+	nsrp_u8 pad0;
+	nsrp_u8 vmac[6];
+	nsrp_u8 pad1[2];
+};
+
+/* key of vsi_by_mac */
+struct nsrp_mac_key {
+	nsrp_u32 ifindex;
+	nsrp_u8 mac[6];
+	nsrp_u8 pad[2];
+};
+
+/* key of addr_table: an address of this box on one traffic interface */
+struct nsrp_addr_key {
+	nsrp_u32 ifindex;
+	nsrp_u8 family; /* NSRP_IPV4 or NSRP_IPV6 */
+	nsrp_u8 pad[3];
+	nsrp_u8 addr[16];
+};
+
+enum { NSRP_IPV4 = 4, NSRP_IPV6 = 6 };
+
+enum nsrp_addr_kind {
+	NSRP_ADDR_VSI = 1,    /* belongs to the VSI `vid`: answered with its virtual MAC by the master only */
+	NSRP_ADDR_DEVICE = 2, /* manage IP or another address of this device: own MAC, always local */
+};
+
+/* value of addr_table */
+struct nsrp_addr {
+	nsrp_u16 kind; /* enum nsrp_addr_kind */
+	nsrp_u16 vid;  /* of the VSI, else 0 */
+};
+
+enum nsrp_if_flags {
+	NSRP_IF_TRAFFIC = 1, /* carries VSIs */
+	NSRP_IF_HA = 2,      /* zone ha */
+	NSRP_IF_MULTI_VSD = 4, /* carries VSIs of more than one VSD: packets are marked, see NSRP_MARK_SHIFT */
+};
+
+/* value of if_config[ifindex] */
+struct nsrp_if_config {
+	nsrp_u32 flags; /* enum nsrp_if_flags */
+	nsrp_u16 only_vid; /* the VSI on this interface when there is exactly one, else 0 */
+	nsrp_u8 mac[6];    /* the interface's own MAC */
+};
+
+/* data_link[0]: where packets of VSDs mastered elsewhere go. ifindex 0: no data link */
+struct nsrp_data_link {
+	nsrp_u32 ifindex;
+	nsrp_u8 own_mac[6];
+	nsrp_u8 peer_mac[6];
+	nsrp_u8 cluster_id;
+	nsrp_u8 data_forwarding; /* 0 after `unset nsrp data-forwarding`: such packets are dropped */
+	nsrp_u8 pad[6];
+};
+
+/* A flow's addresses, as they stand in a packet or in a conntrack tuple. */
+struct nsrp_tuple {
+	nsrp_u8 saddr[16];
+	nsrp_u8 daddr[16];
+	nsrp_u16 sport; /* ICMP echo: identifier */
+	nsrp_u16 dport; /* ICMP echo: 0 */
+	nsrp_u8 proto;
+	nsrp_u8 family; /* NSRP_IPV4 or NSRP_IPV6 */
+	nsrp_u16 zone;  /* conntrack zone; 0 */
+};
+
+enum nsrp_session_flags {
+	NSRP_SESSION_DIRTY = 1,     /* changed, and the ring was full: the sweep exports it */
+	NSRP_SESSION_FROM_PEER = 2, /* installed by RTO sync; cleared by the first packet this box forwards */
+	NSRP_SESSION_SETTLED = 4,   /* conntrack state is final until a FIN, RST or the end: no look-up per packet */
+};
+
+/*
+ * sessions[original tuple]: one record per conntrack entry; reply_index[reply tuple] leads to it.
+ * Written by tc egress (local flows) and by the daemon (flows of the peer).
+ */
+struct nsrp_session {
+	struct nsrp_tuple reply; /* conntrack's reply tuple: with the key, the whole NAT */
+	nsrp_u64 created_ns;
+	nsrp_u64 last_seen_ns;
+	nsrp_u64 exported_ns;   /* when the record last went to the ring */
+	nsrp_u32 generation;    /* grows with each exported change */
+	nsrp_u32 ct_status;     /* IPS_* bits of conntrack */
+	nsrp_u32 ct_mark;
+	nsrp_u32 timeout_s;     /* what was left in conntrack when exported */
+	nsrp_u8 tcp_state;      /* enum tcp_conntrack */
+	nsrp_u8 vsd;
+	nsrp_u16 flags;         /* enum nsrp_session_flags */
+	nsrp_u32 pad;
+};
+
+/* What tc egress puts into the ring `session_events`. */
+struct nsrp_session_event {
+	struct nsrp_tuple key;
+	struct nsrp_session session;
+};
+
+/* counters[reason], per CPU. X(name, what it means). The order is ABI: append only. */
+#define NSRP_COUNTERS(X) \
+	X(rx_own, "frames to a virtual MAC of a VSD mastered here, passed to the stack") \
+	X(rx_to_peer, "frames to a virtual MAC of a VSD mastered elsewhere, sent over the data link") \
+	X(rx_drop_no_data_link, "the same, dropped: there is no data link") \
+	X(rx_drop_forwarding_off, "the same, dropped: data-forwarding is unset") \
+	X(rx_drop_own_vmac_source, "frames from outside that carry a virtual MAC of ours as source, dropped") \
+	X(rx_drop_malformed, "frames too short for what their header says, dropped") \
+	X(arp_answered, "ARP requests for a VSI address, answered as master") \
+	X(arp_drop_not_master, "ARP requests for a VSI address, dropped on a non-master") \
+	X(nd_answered, "neighbour solicitations for a VSI address, answered as master") \
+	X(nd_drop_not_master, "neighbour solicitations for a VSI address, dropped on a non-master") \
+	X(dl_rx, "packets taken over the data link and given to the stack") \
+	X(dl_drop_bad_peer, "data link frames not from the learned peer, dropped") \
+	X(dl_drop_unknown_vid, "data link frames for an unknown VSI, dropped") \
+	X(dl_drop_not_master, "data link frames for a VSD not mastered here either, dropped: never forwarded twice") \
+	X(dl_drop_malformed, "data link frames too short or without a VLAN tag, dropped") \
+	X(ha_frames, "NSRP frames seen on HA links") \
+	X(tx_vmac, "frames sent with a virtual MAC") \
+	X(tx_drop_not_master, "frames of a VSI that is inactive here, dropped by the egress guard") \
+	X(tx_drop_vmac_source, "frames with a virtual MAC as source while not master, dropped by the egress guard") \
+	X(tx_drop_kernel_na, "neighbour advertisements of the kernel for a VSI address, dropped: XDP answers") \
+	X(tx_drop_no_vsd, "forwarded packets that leave through an interface of several VSDs and belong to none") \
+	X(session_created, "sessions recorded") \
+	X(session_updated, "session changes recorded") \
+	X(session_map_full, "sessions not recorded: the map is full") \
+	X(session_ring_full, "session events left to the sweep: the ring was full") \
+	X(xdp_redirect_error, "packets that could not be given to the data link")
+
+enum nsrp_counter {
+#define NSRP_X(name, text) NSRP_CNT_##name,
+	NSRP_COUNTERS(NSRP_X)
+#undef NSRP_X
+	NSRP_CNT_MAX,
+};
+
+/* XDP metadata between the data link's XDP and tc programs */
+struct nsrp_meta {
+	nsrp_u32 magic;
+	nsrp_u32 vid;
+};
+
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_vsd_state) == 32, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_vsi) == 16, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_mac_key) == 12, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_addr_key) == 24, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_addr) == 4, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_if_config) == 12, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_data_link) == 24, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_tuple) == 40, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_session) == 88, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_session_event) == 128, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_meta) == 8, "layout");
+
+#endif

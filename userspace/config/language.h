@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command language (manual, "Command Line Interface Conventions"): keywords may be shortened to a unique prefix and
+// are not case-sensitive; names with spaces stand in double quotes.
+//
+//   Result<Words> words = split_words("set nsrp vsd-group id 0 priority 50");
+//   Result<Command> command = parse(*words);
+//   if (command) Status done = apply(config, *command);     // a refused command changes nothing
+//
+// A configuration file is a list of set commands; `#` begins a comment line.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "config/model.h"
+
+namespace nsrp::config {
+
+using Words = std::vector<std::string>;
+
+// What the daemon does for a command. set and unset rows change the Config through apply(); the others are carried out
+// by the daemon, with the command's arguments.
+enum class CommandId : uint8_t {
+  kSet,    // changes the configuration (set … and unset …)
+  kUnsetAll,
+  kSave,
+  kReset,
+  kGetNsrp,
+  kGetNsrpCluster,
+  kGetNsrpVsdGroup,   // argument: VSD id, optional
+  kGetNsrpHaLink,
+  kGetNsrpRtoMirror,
+  kGetNsrpMonitor,
+  kGetNsrpCounters,
+  kGetInterface,      // argument: name, optional
+  kGetRoute,
+  kGetConfig,
+  kGetEvent,
+  kGetSession,
+  kGetSystem,
+  kExecVsdMode,       // arguments: VSD id, mode word
+  kClearNsrpCounters,
+};
+
+struct Command {
+  CommandId id;
+  Words words;                        // with keywords written out in full
+  std::vector<std::string> arguments; // the variable words, in order
+  size_t row = 0;                     // index into the grammar table
+  bool propagates = false;            // manual ch. 1, Table 1
+};
+
+Result<Words> split_words(std::string_view line);
+Result<Command> parse(const Words& words);
+
+// Carries out a kSet or kUnsetAll command on `config`. On error `config` is as before.
+Status apply(Config& config, const Command& command);
+
+// What holds only for a configuration as a whole: a manage IP in its interface's subnet, no address twice, routes
+// through known VSIs. apply() ends with it.
+Status validate(const Config& config);
+
+// The configuration as set commands, one per line, in an order that load() accepts.
+std::string print(const Config& config);
+
+// Reads a whole file. An error names file, line and word: "nsrp.conf:12: …".
+Result<Config> load(std::string_view text, std::string_view file_name);
+
+// What may follow these words, one line per possibility: "word<TAB>help". The last word may be partial ("" lists all).
+std::vector<std::string> completions(const Words& words);
+
+// The language as Markdown, for docs/commands.md: every row with ranges, defaults, propagation.
+std::string describe();
+
+// FNV-1a over the commands of print() that propagate: equal on members that agree. Shown as configuration checksum.
+uint64_t checksum(const Config& config);
+
+}  // namespace nsrp::config

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration as values: what the `set` commands of a file say, with the manual's defaults.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/ids.h"
+#include "base/time.h"
+
+namespace nsrp::config {
+
+struct VsdGroup {
+  VsdId id;
+  uint8_t priority = 100;
+  bool preempt = false;
+  seconds hold_down{0};
+  bool operator==(const VsdGroup&) const = default;
+};
+
+struct Interface {
+  std::string name;  // a Linux interface name
+  std::string zone;  // "" and "null": unmanaged; "ha": an HA link; any other: a security zone
+  // Addresses by VSD. VSD 0 holds what `set interface eth1 ip` gave: VSIs of VSD 0 while that group exists, local
+  // addresses otherwise (manual ch. 1, "NSRP Clusters").
+  std::map<VsdId, std::vector<Prefix>> addresses;
+  std::vector<IpAddress> manage_ips;  // at most one per family
+
+  bool is_ha() const { return zone == "ha"; }
+  bool is_security() const { return !zone.empty() && zone != "ha" && zone != "null"; }
+  bool operator==(const Interface&) const = default;
+};
+
+struct Route {
+  std::string vrouter;
+  Prefix destination;
+  std::string ifname;
+  VsdId vsd;  // of the VSI the route leaves through
+  std::optional<IpAddress> gateway;
+  std::optional<uint32_t> metric;
+  bool operator==(const Route&) const = default;
+};
+
+struct MonitoredInterface {
+  std::string ifname;
+  uint8_t weight = 255;
+  bool operator==(const MonitoredInterface&) const = default;
+};
+
+struct Config {
+  std::string hostname;  // "": the system's
+  ClusterId cluster;     // 0: in no cluster
+  std::string cluster_name;
+  std::map<VsdId, VsdGroup> vsd_groups;
+  uint8_t init_hold = 5;
+  milliseconds hb_interval{1000};
+  uint8_t hb_threshold = 3;
+  bool master_always_exist = false;
+  uint8_t arp = 4;
+  bool data_forwarding = true;
+  bool rto_sync = false;
+  std::string secondary_path;  // ifname; "": none
+  std::vector<MonitoredInterface> monitored;
+  std::map<std::string, Interface> interfaces;  // by name
+  std::vector<Route> routes;
+
+  bool operator==(const Config&) const = default;
+};
+
+// A virtual security interface, equal on all members of the cluster.
+struct Vsi {
+  std::string ifname;
+  VsdId vsd;
+  Vid vid;          // derived from cluster, interface name and VSD
+  MacAddress vmac;  // locally administered: 02:4e:53:…
+  std::vector<Prefix> addresses;
+  std::string name() const;  // "eth1" for VSD 0, else "eth1:1"
+  bool operator==(const Vsi&) const = default;
+};
+
+// Every VSI of the configuration, in order of name. Empty outside a cluster.
+std::vector<Vsi> vsis_of(const Config& config);
+
+// HA interfaces in the manual's order (lowest number first): ha1 before ha2, eth2 before eth10. At most three count.
+std::vector<std::string> ha_interfaces_of(const Config& config);
+
+// Order of interface names by text, then number.
+bool interface_name_less(const std::string& a, const std::string& b);
+
+}  // namespace nsrp::config

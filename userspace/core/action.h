@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a Member asks its surroundings to do. Actions of one call are carried out in order: the order is part of the
+// protocol (a lease is revoked before the heartbeat that says so leaves).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/message.h"
+
+namespace nsrp::core {
+
+// HA links are named by their position in the configuration's order: 0 is the lowest-numbered interface.
+using LinkIndex = Id<struct LinkTag, uint8_t>;
+
+struct SendHeartbeat {  // on every HA link
+  Heartbeat heartbeat;
+};
+struct GrantLease {  // master until then; see struct nsrp_vsd_state
+  VsdId vsd;
+  Instant until;
+  Duration alone_grace;  // 0: a peer is known alive
+  uint64_t term;
+};
+struct RevokeLease {
+  VsdId vsd;
+};
+struct Announce {  // one gratuitous ARP / unsolicited NA for each address of the VSD's VSIs
+  VsdId vsd;
+};
+struct StartBarrier {  // answer with on_barrier_done() when the peer has acknowledged every session
+  VsdId vsd;
+};
+struct StateChanged {
+  VsdId vsd;
+  VsdState from, to;
+  std::string cause;  // for the operator, with the evidence: "no heartbeat of 0200000000b1 for 600 ms on ha1, ha2"
+};
+struct PeerUp {
+  UnitId unit;
+};
+struct PeerLost {
+  UnitId unit;
+  std::string evidence;
+};
+struct Conflict {  // another master was heard
+  VsdId vsd;
+  UnitId other;
+  bool survives;  // this member stays master
+};
+struct LinkRolesChanged {
+  std::optional<LinkIndex> control, data;  // nullopt: no such link
+};
+struct MayExit {};  // every VSD was handed over (or nobody could take it) after begin_leave()
+
+using Action = std::variant<SendHeartbeat, GrantLease, RevokeLease, Announce, StartBarrier, StateChanged, PeerUp,
+                            PeerLost, Conflict, LinkRolesChanged, MayExit>;
+using Actions = std::vector<Action>;
+
+}  // namespace nsrp::core

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// conntrack through ctnetlink: installing the peer's sessions with their NAT, deleting them, and hearing of ends.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+#include "kernel/session_table.h"
+
+namespace nsrp::kernel {
+
+struct InsertResult {
+  size_t installed = 0;  // created or updated
+  size_t failed = 0;
+  int last_errno = 0;    // of the last failure
+};
+
+class Conntrack {
+ public:
+  static Result<std::unique_ptr<Conntrack>> open();
+  ~Conntrack();
+
+  // Creates the entries, or updates those that exist, in batches: NAT from the difference of the two tuples, TCP state
+  // with BE_LIBERAL in both directions, mark, status (SEEN_REPLY, ASSURED). A timeout is at least `min_timeout_s`.
+  Result<InsertResult> install(std::span<const SessionEntry> entries, uint32_t min_timeout_s);
+  // Deletes by original tuple; entries that are gone already are no error.
+  Status remove(std::span<const nsrp_tuple> keys);
+  // True when an entry with this original tuple exists.
+  Result<bool> exists(const nsrp_tuple& key);
+  Result<size_t> count();
+
+  // The end of entries (DESTROY group; the kernel retries undelivered ones).
+  int destroy_fd() const;
+  void consume_destroyed(const std::function<void(const nsrp_tuple&)>& ended);
+
+ private:
+  Conntrack();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nsrp::kernel

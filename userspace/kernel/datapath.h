@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// The BPF side of this box: programs attached, maps pinned under <bpf_dir>/v<NSRP_ABI_VERSION>/.
+//
+//   auto datapath = Datapath::open({.bpf_dir = "/sys/fs/bpf/nsrp"});
+//   (*datapath)->attach_traffic(ifindex);
+//   (*datapath)->grant_lease(vsd, now + 500ms, {}, term);
+//
+// Pinned maps of an earlier run with the same layout are adopted with their contents; other layouts are removed. The
+// programs stay attached when the process dies: that is what lets traffic live through a restart of the daemon.
+// Not thread-safe, except the lease functions, which are lock-free stores into mapped memory.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "nsrp/abi/nsrp_abi.h"
+
+namespace nsrp::kernel {
+
+struct DatapathOptions {
+  std::string bpf_dir = "/sys/fs/bpf/nsrp";
+  uint32_t max_sessions = NSRP_DEFAULT_MAX_SESSIONS;
+};
+
+enum class XdpMode : uint8_t { kNone, kNative, kGeneric };
+std::string_view to_string(XdpMode mode);  // "none", "native", "generic"
+
+struct DataLink {
+  IfIndex ifindex;
+  MacAddress own_mac, peer_mac;
+};
+
+// What the daemon wants to be true of one interface.
+struct InterfaceEntry {
+  IfIndex ifindex;
+  uint32_t flags = 0;  // enum nsrp_if_flags
+  Vid only_vid;
+  MacAddress mac;
+};
+
+struct VsiEntry {
+  IfIndex ifindex;
+  Vid vid;
+  VsdId vsd;
+  MacAddress vmac;
+};
+
+struct AddressEntry {
+  IfIndex ifindex;
+  IpAddress address;
+  nsrp_addr_kind kind;
+  Vid vid;
+};
+
+struct Lease {
+  Instant until;  // epoch: not master
+  Duration alone_grace;
+  Instant peer_seen;
+  uint64_t term = 0;
+};
+
+using Counters = std::array<uint64_t, NSRP_CNT_MAX>;
+std::string_view counter_name(nsrp_counter counter);
+std::string_view counter_help(nsrp_counter counter);
+
+class Datapath {
+ public:
+  // Fails with one sentence when not root, without BTF, without bpffs (it tries to mount one at /sys/fs/bpf), or when
+  // the kernel refuses a program (the verifier's last line is in the message).
+  static Result<std::unique_ptr<Datapath>> open(const DatapathOptions& options);
+  ~Datapath();
+
+  bool adopted() const;           // maps of an earlier run were found
+  bool sessions_supported() const;  // the kernel has the conntrack kfuncs (6.1 with nf_conntrack)
+
+  // XDP natively where the driver can, generic otherwise; tc ingress and egress on clsact. Attaching twice replaces the
+  // programs without a gap. Refuses an interface that carries somebody else's XDP program.
+  Result<XdpMode> attach_traffic(IfIndex ifindex);
+  Result<XdpMode> attach_ha(IfIndex ifindex);
+  Status detach(IfIndex ifindex);
+
+  // Each replaces the whole table by what is given, without a moment in which an entry that stays is missing.
+  Status set_interfaces(std::span<const InterfaceEntry> entries);
+  Status set_vsis(std::span<const VsiEntry> entries);
+  Status set_addresses(std::span<const AddressEntry> entries);
+  Status set_data_link(std::optional<DataLink> link, ClusterId cluster, bool data_forwarding);
+
+  void grant_lease(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept;
+  void revoke_lease(VsdId vsd) noexcept;
+  Lease lease(VsdId vsd) const noexcept;
+
+  Result<Counters> counters() const;  // summed over CPUs
+  Status clear_counters();
+
+  // File descriptors for SessionTable (kernel/session_table.h).
+  int sessions_fd() const;
+  int reply_index_fd() const;
+  int session_events_fd() const;
+
+  // Detaches from every interface in this namespace and unpins everything: what SIGTERM does unless asked to keep.
+  void remove();
+
+ private:
+  Datapath();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nsrp::kernel
