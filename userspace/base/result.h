@@ -21,7 +21,11 @@ template <class T>
 using Result = tl::expected<T, Error>;
 using Status = Result<void>;
 
-inline tl::unexpected<Error> fail(std::string message) { return tl::unexpected(Error{std::move(message)}); }
-inline tl::unexpected<Error> fail(Error error) { return tl::unexpected(std::move(error)); }
+inline tl::unexpected<Error> fail(std::string message) {
+  return tl::unexpected(Error{std::move(message)});
+}
+inline tl::unexpected<Error> fail(Error error) {
+  return tl::unexpected(std::move(error));
+}
 
 }  // namespace nsrp

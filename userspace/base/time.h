@@ -21,8 +21,14 @@ struct MonotonicClock {
 };
 using Instant = MonotonicClock::time_point;
 
-constexpr uint64_t to_ns(Instant t) { return static_cast<uint64_t>(t.time_since_epoch().count()); }
-constexpr uint64_t to_ns(Duration d) { return static_cast<uint64_t>(d.count()); }
-constexpr int64_t to_ms(Duration d) { return std::chrono::duration_cast<milliseconds>(d).count(); }
+constexpr uint64_t to_ns(Instant t) {
+  return static_cast<uint64_t>(t.time_since_epoch().count());
+}
+constexpr uint64_t to_ns(Duration d) {
+  return static_cast<uint64_t>(d.count());
+}
+constexpr int64_t to_ms(Duration d) {
+  return std::chrono::duration_cast<milliseconds>(d).count();
+}
 
 }  // namespace nsrp
