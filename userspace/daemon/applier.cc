@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/applier.h"
+
+#include <algorithm>
+
+namespace nsrp::daemon {
+
+namespace {
+
+template <class T>
+std::vector<T> both(std::vector<T> first, const std::vector<T>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+Status about(const std::string& name, const Status& status) {
+  return status ? status : fail(name + ": " + status.error().message);
+}
+
+}  // namespace
+
+Status Applier::apply(const Plan& plan) {
+  // Old and new entries together first: an address that is about to leave keeps its guard until it is gone.
+  if (Status done = datapath_.set_interfaces(both(current_.entries, plan.entries)); !done) return done;
+  if (Status done = datapath_.set_vsis(both(current_.vsis, plan.vsis)); !done) return done;
+  if (Status done = datapath_.set_addresses(both(current_.addresses, plan.addresses)); !done) return done;
+  for (const auto& [name, interface] : plan.interfaces) {
+    if (Status done = attach(name, interface); !done) return done;
+  }
+  if (Status done = configure(plan); !done) return done;
+  if (Status done = release_interfaces_not_in(plan); !done) return done;
+  current_ = plan;
+  if (Status done = datapath_.set_addresses(plan.addresses); !done) return done;
+  if (Status done = datapath_.set_vsis(plan.vsis); !done) return done;
+  return datapath_.set_interfaces(plan.entries);
+}
+
+Status Applier::attach(const std::string& name, const InterfacePlan& interface) {
+  if (!interface.traffic && !interface.ha) return {};
+  const auto known = attached_.find(name);
+  if (known != attached_.end() && known->second.ifindex == interface.link.ifindex &&
+      known->second.traffic == interface.traffic) {
+    return {};
+  }
+  Status prepared = interface.ha ? network_.prepare_ha_interface(name) : network_.prepare_traffic_interface(name);
+  if (!prepared) return about(name, prepared);
+  const Result<kernel::XdpMode> mode =
+      interface.ha ? datapath_.attach_ha(interface.link.ifindex) : datapath_.attach_traffic(interface.link.ifindex);
+  if (!mode) return fail(name + ": " + mode.error().message);
+  attached_[name] = {interface.link.ifindex, interface.traffic, *mode};
+  events_.add(EventId::k_attached, "interface=" + name + " role=" + (interface.ha ? "ha" : "traffic") +
+                                       " xdp=" + std::string(kernel::to_string(*mode)));
+  return {};
+}
+
+Status Applier::configure(const Plan& plan) {
+  for (const auto& [name, interface] : plan.interfaces) {
+    if (Status done = network_.set_addresses(interface.link.ifindex, interface.addresses, {}); !done) {
+      return about(name, done);
+    }
+    if (Status done = network_.set_unicast_filter(interface.link.ifindex, interface.virtual_macs); !done) {
+      return about(name, done);
+    }
+    if (Status done = network_.set_link_up(interface.link.ifindex, true); !done) return about(name, done);
+  }
+  if (Status done = network_.set_routes(plan.routes); !done) return done;
+  return network_.set_rules(plan.rules);
+}
+
+Status Applier::release_interfaces_not_in(const Plan& plan) {
+  for (const auto& [name, old] : current_.interfaces) {
+    const auto kept = plan.interfaces.find(name);
+    const bool gone = kept == plan.interfaces.end();
+    if (gone) {
+      // The interface itself may have vanished; then there is nothing to clean.
+      (void)network_.set_addresses(old.link.ifindex, {}, {});
+      (void)network_.set_unicast_filter(old.link.ifindex, {});
+    }
+    const bool programs = !gone && (kept->second.traffic || kept->second.ha);
+    const auto attached = attached_.find(name);
+    if (attached != attached_.end() && !programs) {
+      (void)datapath_.detach(attached->second.ifindex);
+      attached_.erase(attached);
+    }
+  }
+  return {};
+}
+
+void Applier::remove_all() {
+  for (const auto& [name, interface] : current_.interfaces) {
+    (void)network_.set_addresses(interface.link.ifindex, {}, {});
+    (void)network_.set_unicast_filter(interface.link.ifindex, {});
+  }
+  (void)network_.set_routes({});
+  (void)network_.set_rules({});
+  network_.restore();
+  datapath_.remove();
+  current_ = {};
+  attached_.clear();
+}
+
+kernel::XdpMode Applier::xdp_mode(const std::string& ifname) const {
+  const auto attached = attached_.find(ifname);
+  return attached == attached_.end() ? kernel::XdpMode::kNone : attached->second.mode;
+}
+
+}  // namespace nsrp::daemon

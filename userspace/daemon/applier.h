@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes the kernel hold what a Plan says, in an order that never lets a VSI address be answered without its guard:
+// tables, then programs, then addresses; and the other way round when something goes away.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/result.h"
+#include "daemon/event_log.h"
+#include "daemon/plan.h"
+
+namespace nsrp::daemon {
+
+class Applier {
+ public:
+  Applier(kernel::Datapath& datapath, kernel::Network& network, EventLog& events)
+      : datapath_(datapath), network_(network), events_(events) {}
+
+  // On failure the sentence names the interface; the caller applies the previous plan again.
+  Status apply(const Plan& plan);
+  // Addresses, routes and rules away, then programs: what an orderly stop does.
+  void remove_all();
+  kernel::XdpMode xdp_mode(const std::string& ifname) const;
+
+ private:
+  Status attach(const std::string& name, const InterfacePlan& interface);
+  Status configure(const Plan& plan);
+  Status release_interfaces_not_in(const Plan& plan);
+
+  kernel::Datapath& datapath_;
+  kernel::Network& network_;
+  EventLog& events_;
+  Plan current_;
+  struct Attached {
+    IfIndex ifindex;
+    bool traffic;
+    kernel::XdpMode mode;
+  };
+  std::map<std::string, Attached> attached_;
+};
+
+}  // namespace nsrp::daemon

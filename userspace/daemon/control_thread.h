@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The thread of heartbeats: runs core::Member over the HA links, renews leases, announces. SCHED_FIFO, locked memory;
+// it does nothing that can block, and hands everything else to the main thread by callbacks.
+//
+// All functions may be called from any thread; they take effect in order on the control thread.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/address.h"
+#include "core/member.h"
+#include "daemon/plan.h"
+#include "io/link_socket.h"
+#include "io/loop.h"
+#include "kernel/datapath.h"
+#include "wire/heartbeat_frame.h"
+
+namespace nsrp::daemon {
+
+// The secondary path (manual ch. 1) is a link beyond the HA links: used while no HA link is heard.
+inline constexpr core::LinkIndex kSecondaryPath{3};
+
+struct ControlLink {
+  core::LinkIndex index;
+  std::string ifname;
+  IfIndex ifindex;
+  MacAddress mac;
+  IpAddress link_local;
+  core::LinkFacts facts;
+  bool operator==(const ControlLink& other) const {
+    return index == other.index && ifname == other.ifname && ifindex == other.ifindex && mac == other.mac &&
+           link_local == other.link_local && facts.present == other.facts.present &&
+           facts.carrier == other.facts.carrier && facts.speed_mbps == other.facts.speed_mbps;
+  }
+};
+
+struct PeerAddress {  // where a member is reached on one of our links
+  MacAddress mac;
+  IpAddress link_local;
+};
+
+struct ControlView {
+  bool active = false;  // in a cluster
+  std::vector<core::VsdView> vsds;
+  std::vector<core::PeerView> peers;
+  std::map<core::LinkIndex, core::LinkView> links;
+  std::optional<core::LinkIndex> control, data;
+  std::map<UnitId, std::map<core::LinkIndex, PeerAddress>> peer_addresses;
+  std::map<UnitId, uint64_t> peer_checksums;
+  std::array<uint64_t, static_cast<size_t>(wire::Drop::kCount)> drops{};
+  uint64_t frames_sent = 0, frames_received = 0, send_errors = 0;
+  Duration worst_lateness{0};  // of the heartbeat timer
+};
+
+struct ControlCallbacks {                       // called on the control thread
+  std::function<void(core::Action)> on_action;  // what the main thread must know or do
+  std::function<void()> on_change;              // view() has news that no action tells: addresses of peers
+};
+
+class ControlThread {
+ public:
+  static Result<std::unique_ptr<ControlThread>> start(kernel::Datapath& datapath, uint64_t boot_epoch,
+                                                      ControlCallbacks callbacks);
+  ~ControlThread();
+
+  bool realtime() const { return realtime_; }
+
+  // nullopt: in no cluster. Joining creates a Member that adopts leases left by an earlier run.
+  void set_settings(std::optional<core::MemberSettings> settings, ClusterId cluster, uint64_t config_checksum);
+  void set_links(std::vector<ControlLink> links);
+  void set_announce_targets(std::map<VsdId, std::vector<AnnounceTarget>> targets);
+  void set_sync(bool in_sync, UnitId rto_peer);
+  void set_health(std::optional<VsdId> vsd, bool operable, std::string reason);
+  void barrier_done(VsdId vsd);
+  void begin_leave();                                                                 // MayExit follows
+  void command(VsdId vsd, core::ModeCommand mode, std::function<void(Status)> done);  // done: on the control thread
+
+  std::shared_ptr<const ControlView> view() const;
+
+ private:
+  struct OpenLink {
+    ControlLink link;
+    std::optional<io::LinkSocket> socket;
+    io::Watch watch;
+  };
+
+  ControlThread(kernel::Datapath& datapath, uint64_t boot_epoch, ControlCallbacks callbacks)
+      : datapath_(datapath), boot_epoch_(boot_epoch), callbacks_(std::move(callbacks)) {}
+
+  void run();
+  void apply_settings(std::optional<core::MemberSettings> settings);
+  void create_member(core::MemberSettings settings);
+  void open_link(const ControlLink& wanted);
+  void receive(core::LinkIndex index);
+  void on_frame(core::LinkIndex index, std::span<const uint8_t> bytes);
+  void on_deadline();
+  void carry_out(core::Actions actions);
+  bool carry_out_here(const core::Action& action);  // false: the main thread's
+  void send_heartbeat(const core::Heartbeat& heartbeat);
+  bool secondary_path_needed() const;
+  void announce(VsdId vsd);
+  void schedule();
+  void publish();
+
+  kernel::Datapath& datapath_;
+  const uint64_t boot_epoch_;
+  const ControlCallbacks callbacks_;
+  std::unique_ptr<io::Loop> loop_;
+  std::thread thread_;
+  bool realtime_ = false;
+
+  // Below: the control thread's own.
+  std::unique_ptr<core::Member> member_;
+  core::MemberSettings settings_;
+  ClusterId cluster_;
+  uint64_t config_checksum_ = 0;
+  std::map<core::LinkIndex, OpenLink> links_;
+  std::map<VsdId, std::vector<AnnounceTarget>> targets_;
+  std::map<IfIndex, io::LinkSocket> announce_sockets_;
+  std::map<core::LinkIndex, Instant> heard_on_;
+  io::Loop::TimerId timer_ = 0;
+  Instant deadline_;
+  ControlView state_;
+
+  // Held only to copy the pointer, so that a reader can never keep the heartbeat waiting.
+  mutable std::mutex view_mutex_;
+  std::shared_ptr<const ControlView> view_ = std::make_shared<ControlView>();
+};
+
+}  // namespace nsrp::daemon

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/daemon.h"
+
+#include <sys/signalfd.h>
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <random>
+
+#include "daemon/files.h"
+#include "io/clock.h"
+
+namespace nsrp::daemon {
+
+namespace {
+
+// After the last VSD is handed over, packets that neighbours still send here cross the data link for this long.
+constexpr milliseconds kDrain{300};
+// An orderly stop never takes longer, whatever a peer does.
+constexpr seconds kStopLimit{5};
+
+uint64_t random_epoch() {
+  std::random_device source;
+  return uint64_t{source()} << 32 | source();
+}
+
+// The device's identity in the election (manual ch. 1: "the highest MAC address"): the MAC of its first Ethernet
+// interface. It must not change with the configuration.
+UnitId unit_id_of(const std::vector<kernel::Link>& links) {
+  const kernel::Link* first = nullptr;
+  for (const kernel::Link& link : links) {
+    if (!link.ethernet || link.mac.is_zero()) continue;
+    if (!first || link.ifindex < first->ifindex) first = &link;
+  }
+  return UnitId{first ? first->mac.as_number() : random_epoch() & 0xffffffffffff};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::create(Options options) {
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(options), random_epoch()));
+  if (Status started = daemon->start(); !started) return fail(started.error());
+  return daemon;
+}
+
+Daemon::~Daemon() {
+  // Threads first: they use the data path.
+  control_.reset();
+  rto_.reset();
+}
+
+Status Daemon::start() {
+  started_ = io::now();
+  if (geteuid() != 0) {
+    return fail("nsrpd must run as root: it attaches BPF programs, opens raw sockets and configures interfaces");
+  }
+  if (Status made = make_directory(options_.run_dir); !made) return made;
+  Result<io::Fd> lock = lock_run_dir(options_.run_dir);
+  if (!lock) return fail(lock.error());
+  lock_ = std::move(*lock);
+  if (Status loaded = load_config(); !loaded) return loaded;
+
+  Result<std::unique_ptr<io::Loop>> loop = io::Loop::create();
+  if (!loop) return fail(loop.error());
+  loop_ = std::move(*loop);
+  if (Status watched = watch_signals(); !watched) return watched;
+
+  Result<std::unique_ptr<kernel::Network>> network = kernel::Network::open();
+  if (!network) return fail(network.error());
+  network_ = std::move(*network);
+  const Result<std::vector<kernel::Link>> links = network_->links();
+  if (!links) return fail(links.error());
+  unit_ = unit_id_of(*links);
+
+  kernel::DatapathOptions datapath_options;
+  datapath_options.bpf_dir = options_.bpf_dir;
+  if (options_.max_sessions != 0) datapath_options.max_sessions = options_.max_sessions;
+  Result<std::unique_ptr<kernel::Datapath>> datapath = kernel::Datapath::open(datapath_options);
+  if (!datapath) return fail(datapath.error());
+  datapath_ = std::move(*datapath);
+  applier_ = std::make_unique<Applier>(*datapath_, *network_, events_);
+  if (datapath_->adopted()) events_.add(EventId::k_adopted, "dir=" + options_.bpf_dir);
+  if (!datapath_->sessions_supported()) events_.add(EventId::k_sessions_unsupported, "");
+
+  Result<std::unique_ptr<ControlThread>> control = ControlThread::start(
+      *datapath_, boot_epoch_,
+      {[this](core::Action action) { loop_->post([this, action = std::move(action)] { on_action(action); }); },
+       [this] { loop_->post([this] { refresh_peer(); }); }});
+  if (!control) return fail(control.error());
+  control_ = std::move(*control);
+  if (!control_->realtime()) events_.add(EventId::k_realtime_refused, "");
+
+  Result<std::unique_ptr<RtoWorker>> rto = RtoWorker::start(
+      *datapath_, {[this](bool in_sync, UnitId peer) {
+                     loop_->post([this, in_sync, peer] {
+                       events_.add(EventId::k_rto_in_sync,
+                                   "in_sync=" + std::string(in_sync ? "yes" : "no") + " peer=" + to_string(peer));
+                       control_->set_sync(in_sync, peer);
+                     });
+                   },
+                   [this](uint64_t barrier) {
+                     loop_->post([this, barrier] {
+                       const auto found = barriers_.find(barrier);
+                       if (found == barriers_.end()) return;
+                       control_->barrier_done(found->second);
+                       barriers_.erase(found);
+                     });
+                   },
+                   [this](const std::string& text) { events_.add(EventId::k_rto, text); }});
+  if (!rto) return fail(rto.error());
+  rto_ = std::move(*rto);
+
+  if (Status refreshed = refresh_links(); !refreshed) return refreshed;
+  if (Status applied = apply_config(config_); !applied) {
+    applier_->remove_all();
+    return applied;
+  }
+  network_watch_ = loop_->watch(network_->events_fd(), io::Loop::kReadable, [this] { on_links_changed(); });
+  Result<std::unique_ptr<io::ControlServer>> server = io::ControlServer::listen(
+      *loop_, options_.run_dir + "/nsrpd.sock",
+      [this](const std::string& line, io::ControlServer::Reply reply) { answer(line, std::move(reply)); });
+  if (!server) return fail(server.error());
+  server_ = std::move(*server);
+  return {};
+}
+
+Status Daemon::load_config() {
+  const Result<std::optional<std::string>> text = read_file(options_.config_file);
+  if (!text) return fail(text.error());
+  if (!text->has_value()) return {};  // a first start: commands and `save` make the file
+  Result<config::Config> loaded = config::load(**text, options_.config_file);
+  if (!loaded) return fail(loaded.error());
+  config_ = std::move(*loaded);
+  saved_config_ = config_;
+  return {};
+}
+
+Status Daemon::watch_signals() {
+  sigset_t mask;
+  sigemptyset(&mask);
+  sigaddset(&mask, SIGTERM);
+  sigaddset(&mask, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &mask, nullptr);  // before any thread starts: all inherit it
+  std::signal(SIGPIPE, SIG_IGN);
+  signals_ = io::Fd(signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!signals_) return fail("cannot create a signalfd: " + std::string(std::strerror(errno)));
+  signal_watch_ = loop_->watch(signals_.get(), io::Loop::kReadable, [this] { on_signal(); });
+  return {};
+}
+
+void Daemon::run() {
+  events_.add(EventId::k_started, "unit=" + to_string(unit_) + " cluster=" + std::to_string(config_.cluster.value) +
+                                      " config=" + quoted(options_.config_file));
+  check_forwarding();
+  sd_notify(0, "READY=1");
+  loop_->run();
+  events_.add(EventId::k_stopped, "");
+}
+
+void Daemon::check_forwarding() {
+  if (config_.cluster.value == 0) return;
+  for (const char* path : {"/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"}) {
+    const Result<std::optional<std::string>> value = read_file(path);
+    if (value && value->has_value() && (*value)->starts_with("0")) {
+      events_.add(EventId::k_forwarding_off, "file=" + std::string(path));
+    }
+  }
+}
+
+void Daemon::on_signal() {
+  signalfd_siginfo info{};
+  while (read(signals_.get(), &info, sizeof info) == sizeof info) {
+    events_.add(EventId::k_stopping, "signal=" + std::string(info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT"));
+    begin_stop();
+  }
+}
+
+void Daemon::begin_stop() {
+  if (stopping_) return;
+  stopping_ = true;
+  sd_notify(0, "STOPPING=1");
+  loop_->call_at(io::now() + kStopLimit, [this] { finish_stop(); });
+  control_->begin_leave();
+}
+
+void Daemon::finish_stop() {
+  server_.reset();
+  control_.reset();  // nothing renews a lease from here on
+  rto_.reset();
+  if (!options_.keep) applier_->remove_all();
+  loop_->stop();
+}
+
+void Daemon::on_action(const core::Action& action) {
+  if (const auto* change = std::get_if<core::StateChanged>(&action)) {
+    on_state_changed(*change);
+  } else if (const auto* up = std::get_if<core::PeerUp>(&action)) {
+    events_.add(EventId::k_peer_up, "peer=" + to_string(up->unit));
+    refresh_peer();
+  } else if (const auto* lost = std::get_if<core::PeerLost>(&action)) {
+    events_.add(EventId::k_peer_lost, "peer=" + to_string(lost->unit) + " evidence=" + quoted(lost->evidence));
+    refresh_peer();
+  } else if (const auto* conflict = std::get_if<core::Conflict>(&action)) {
+    events_.add(EventId::k_master_conflict,
+                "vsd=" + std::to_string(conflict->vsd.value) + " other=" + to_string(conflict->other) +
+                    (conflict->survives ? " outcome=\"this device stays master and announces again\""
+                                        : " outcome=\"this device stepped down\""));
+  } else if (const auto* roles = std::get_if<core::LinkRolesChanged>(&action)) {
+    events_.add(EventId::k_ha_link_roles, "control=" + link_name(roles->control) + " data=" + link_name(roles->data));
+    refresh_peer();
+  } else if (const auto* barrier = std::get_if<core::StartBarrier>(&action)) {
+    on_barrier(barrier->vsd);
+  } else if (std::holds_alternative<core::MayExit>(action) && stopping_) {
+    loop_->call_at(io::now() + kDrain, [this] { finish_stop(); });
+  }
+}
+
+void Daemon::on_state_changed(const core::StateChanged& change) {
+  events_.add(EventId::k_vsd_state, "vsd=" + std::to_string(change.vsd.value) +
+                                        " from=" + quoted(core::to_string(change.from)) +
+                                        " to=" + quoted(core::to_string(change.to)) + " cause=" + quoted(change.cause));
+  refresh_rto();
+}
+
+void Daemon::on_barrier(VsdId vsd) {
+  const uint64_t barrier = next_barrier_++;
+  barriers_[barrier] = vsd;
+  rto_->begin_barrier(barrier);
+}
+
+std::string Daemon::link_name(std::optional<core::LinkIndex> index) const {
+  if (!index) return "none";
+  const std::vector<std::string> names = config::ha_interfaces_of(config_);
+  return index->value < names.size() ? names[index->value] : "none";
+}
+
+}  // namespace nsrp::daemon

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// nsrpd's main thread: owns the configuration and everything it is applied to, answers commands, follows the links.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "config/language.h"
+#include "daemon/applier.h"
+#include "daemon/control_thread.h"
+#include "daemon/event_log.h"
+#include "daemon/options.h"
+#include "daemon/plan.h"
+#include "daemon/rto_worker.h"
+#include "io/control_socket.h"
+#include "io/loop.h"
+
+namespace nsrp::daemon {
+
+class Daemon {
+ public:
+  // Everything that can be refused is refused here, before anything of the system is changed.
+  static Result<std::unique_ptr<Daemon>> create(Options options);
+  ~Daemon();
+
+  void run();  // returns after an orderly stop
+
+ private:
+  struct Answer {
+    int exit = 0;
+    std::string out, err;
+  };
+  using Done = std::function<void(Answer)>;
+
+  Daemon(Options options, uint64_t boot_epoch) : options_(std::move(options)), boot_epoch_(boot_epoch) {}
+
+  // daemon.cc: life
+  Status start();
+  Status load_config();
+  Status watch_signals();
+  void on_signal();
+  void begin_stop();
+  void finish_stop();
+  void check_forwarding();
+
+  // daemon_config.cc: what a configuration or a link change leads to
+  Status refresh_links();
+  Status apply_config(const config::Config& wanted);
+  Status apply_to_kernel(const config::Config& wanted);
+  void feed_control_thread();
+  std::vector<ControlLink> control_links() const;
+  void on_links_changed();
+  void evaluate_monitors();
+  void refresh_peer();
+  void refresh_data_link();
+  void refresh_rto();
+
+  // daemon_events.cc: what the control and RTO threads report
+  void on_action(const core::Action& action);
+  void on_state_changed(const core::StateChanged& change);
+  void on_barrier(VsdId vsd);
+  void compare_checksums();
+  std::string link_name(std::optional<core::LinkIndex> index) const;
+
+  // daemon_commands.cc
+  void answer(const std::string& line, io::ControlServer::Reply reply);
+  void execute(const config::Command& command, bool json, const Done& done);
+  Answer change_config(const config::Command& command);
+  Answer save_config();
+  Answer reload_config();
+  void execute_mode(const config::Command& command, const Done& done);
+  Answer show(const config::Command& command, bool json);
+
+  Options options_;
+  const uint64_t boot_epoch_;
+  EventLog events_;
+  io::Fd lock_;
+  std::unique_ptr<io::Loop> loop_;
+  std::unique_ptr<kernel::Datapath> datapath_;
+  std::unique_ptr<kernel::Network> network_;
+  std::unique_ptr<Applier> applier_;
+  std::unique_ptr<ControlThread> control_;
+  std::unique_ptr<RtoWorker> rto_;
+  std::unique_ptr<io::ControlServer> server_;
+  io::Fd signals_;
+  io::Watch signal_watch_, network_watch_;
+
+  config::Config config_;
+  config::Config saved_config_;
+  LinksByName links_;
+  UnitId unit_;
+  Instant started_;
+  bool stopping_ = false;
+  bool operable_ = true;
+  unsigned monitor_sum_ = 0;
+  std::optional<bool> checksum_matches_;
+  std::optional<kernel::DataLink> data_link_;
+  std::optional<RtoPeer> rto_peer_;
+  std::vector<std::string> missing_;
+  uint64_t next_barrier_ = 1;
+  std::map<uint64_t, VsdId> barriers_;
+};
+
+}  // namespace nsrp::daemon

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a changed configuration, link or peer means for the kernel and for the threads.
+#include <algorithm>
+
+#include "daemon/daemon.h"
+#include "io/clock.h"
+
+namespace nsrp::daemon {
+
+namespace {
+
+constexpr unsigned kFailoverThreshold = 255;  // manual ch. 3: the default device failover threshold
+constexpr size_t kMaxHaLinks = 3;
+
+core::MemberSettings member_settings(const config::Config& config, UnitId unit) {
+  core::MemberSettings settings;
+  settings.unit = unit;
+  settings.hb_interval = config.hb_interval;
+  settings.hb_threshold = config.hb_threshold;
+  settings.init_hold = config.init_hold;
+  settings.announce_count = config.arp;
+  settings.master_always_exist = config.master_always_exist;
+  settings.sync_required = config.rto_sync;
+  for (const auto& [id, group] : config.vsd_groups) {
+    settings.vsds.push_back({id, group.priority, group.preempt, group.hold_down});
+  }
+  return settings;
+}
+
+}  // namespace
+
+Status Daemon::refresh_links() {
+  const Result<std::vector<kernel::Link>> links = network_->links();
+  if (!links) return fail(links.error());
+  links_.clear();
+  for (const kernel::Link& link : *links) links_[link.name] = link;
+  return {};
+}
+
+Status Daemon::apply_config(const config::Config& wanted) {
+  if (Status applied = apply_to_kernel(wanted); !applied) {
+    events_.add(EventId::k_config_apply_failed, "cause=" + quoted(applied.error().message));
+    (void)apply_to_kernel(config_);  // back to what held before: a refused command changes nothing
+    return applied;
+  }
+  config_ = wanted;
+  feed_control_thread();
+  refresh_rto();
+  refresh_peer();
+  evaluate_monitors();
+  return {};
+}
+
+Status Daemon::apply_to_kernel(const config::Config& wanted) {
+  const Plan plan = make_plan(wanted, links_);
+  for (const std::string& name : plan.missing) {
+    if (std::find(missing_.begin(), missing_.end(), name) == missing_.end()) {
+      events_.add(EventId::k_interface_missing, "interface=" + name);
+    }
+  }
+  missing_ = plan.missing;
+  return applier_->apply(plan);
+}
+
+void Daemon::feed_control_thread() {
+  control_->set_announce_targets(announce_targets(config_, links_));
+  control_->set_links(control_links());
+  const uint64_t checksum = config::checksum(config_);
+  if (config_.cluster.value == 0) {
+    control_->set_settings(std::nullopt, config_.cluster, checksum);
+  } else {
+    control_->set_settings(member_settings(config_, unit_), config_.cluster, checksum);
+  }
+}
+
+std::vector<ControlLink> Daemon::control_links() const {
+  std::vector<ControlLink> result;
+  const auto add = [&](core::LinkIndex index, const std::string& name) {
+    const auto link = links_.find(name);
+    if (link == links_.end()) return;
+    const Result<std::optional<IpAddress>> local = network_->link_local(link->second.ifindex);
+    result.push_back({index, name, link->second.ifindex, link->second.mac,
+                      local && local->has_value() ? **local : IpAddress{Family::kIpv6, {}},
+                      core::LinkFacts{true, link->second.carrier, link->second.speed_mbps}});
+  };
+  const std::vector<std::string> names = config::ha_interfaces_of(config_);
+  for (size_t i = 0; i < std::min(names.size(), kMaxHaLinks); ++i) {
+    add(core::LinkIndex{static_cast<uint8_t>(i)}, names[i]);
+  }
+  if (!config_.secondary_path.empty()) add(kSecondaryPath, config_.secondary_path);
+  return result;
+}
+
+void Daemon::on_links_changed() {
+  const LinksByName before = links_;
+  // Events only say that something changed; the state is read afresh, so that no burst can leave a stale picture.
+  network_->consume_events([](const kernel::Link&) {}, [](IfIndex, const std::string&) {});
+  if (!refresh_links()) return;
+  const auto ha = config::ha_interfaces_of(config_);
+  bool identity_changed = false;
+  for (const auto& [name, interface] : config_.interfaces) {
+    const auto old = before.find(name), now = links_.find(name);
+    const bool was = old != before.end(), is = now != links_.end();
+    if (was != is || (is && (old->second.ifindex != now->second.ifindex || old->second.mac != now->second.mac))) {
+      identity_changed = true;
+    }
+    const bool had_carrier = was && old->second.carrier, has_carrier = is && now->second.carrier;
+    if (interface.is_ha() && had_carrier != has_carrier) {
+      events_.add(EventId::k_ha_link, "interface=" + name + " carrier=" + (has_carrier ? "up" : "down"));
+    }
+  }
+  if (identity_changed) {
+    if (Status applied = apply_to_kernel(config_); !applied) {
+      events_.add(EventId::k_config_apply_failed, "cause=" + quoted(applied.error().message));
+    }
+    control_->set_announce_targets(announce_targets(config_, links_));
+  }
+  control_->set_links(control_links());
+  evaluate_monitors();
+  refresh_peer();
+}
+
+// Manual ch. 3: the weights of failed objects add up; at the threshold the device is inoperable.
+void Daemon::evaluate_monitors() {
+  unsigned sum = 0;
+  std::string failed;
+  for (const config::MonitoredInterface& monitored : config_.monitored) {
+    const auto link = links_.find(monitored.ifname);
+    if (link != links_.end() && link->second.carrier) continue;
+    sum += monitored.weight;
+    failed += (failed.empty() ? "" : ", ") + monitored.ifname;
+  }
+  const bool operable = sum < kFailoverThreshold;
+  if (sum != monitor_sum_) {
+    events_.add(EventId::k_monitor, "sum=" + std::to_string(sum) + " threshold=" + std::to_string(kFailoverThreshold) +
+                                        " failed=" + quoted(failed));
+  }
+  monitor_sum_ = sum;
+  if (operable == operable_) return;
+  operable_ = operable;
+  control_->set_health(std::nullopt, operable,
+                       operable ? "the monitored interfaces are back" : "monitored interfaces failed: " + failed);
+}
+
+void Daemon::refresh_peer() {
+  refresh_data_link();
+  const auto view = control_->view();
+  std::optional<RtoPeer> peer;
+  for (const core::PeerView& each : view->peers) {
+    if (!each.alive || !view->control) continue;
+    const auto addresses = view->peer_addresses.find(each.unit);
+    if (addresses == view->peer_addresses.end()) continue;
+    const auto address = addresses->second.find(*view->control);
+    const auto link = links_.find(link_name(view->control));
+    if (address == addresses->second.end() || link == links_.end()) continue;
+    if (address->second.link_local.is_unspecified()) continue;
+    peer = RtoPeer{each.unit, address->second.link_local, link->second.ifindex};
+    break;  // two members today; the RTO mirror is between two in any case (manual ch. 1)
+  }
+  rto_->set_peer(peer);
+  rto_peer_ = peer;
+  compare_checksums();
+}
+
+void Daemon::refresh_data_link() {
+  const auto view = control_->view();
+  std::optional<kernel::DataLink> wanted;
+  if (view->data) {
+    const auto link = links_.find(link_name(view->data));
+    for (const core::PeerView& peer : view->peers) {
+      if (!peer.alive || link == links_.end()) continue;
+      const auto addresses = view->peer_addresses.find(peer.unit);
+      if (addresses == view->peer_addresses.end()) continue;
+      const auto address = addresses->second.find(*view->data);
+      if (address == addresses->second.end()) continue;
+      wanted = kernel::DataLink{link->second.ifindex, link->second.mac, address->second.mac};
+      break;
+    }
+  }
+  data_link_ = wanted;
+  if (Status set = datapath_->set_data_link(wanted, config_.cluster, config_.data_forwarding); !set) {
+    events_.add(EventId::k_config_apply_failed, "cause=" + quoted("data link: " + set.error().message));
+  }
+}
+
+void Daemon::refresh_rto() {
+  std::set<VsdId> mastered;
+  for (const core::VsdView& vsd : control_->view()->vsds) {
+    if (vsd.state == core::VsdState::kMaster) mastered.insert(vsd.settings.id);
+  }
+  rto_->set_mastered(mastered);
+  rto::MirrorSettings settings;
+  settings.unit = unit_;
+  settings.cluster = config_.cluster;
+  settings.boot_epoch = boot_epoch_;
+  settings.sync = config_.rto_sync && config_.cluster.value != 0;
+  rto_->set_settings(settings);
+}
+
+void Daemon::compare_checksums() {
+  const auto view = control_->view();
+  const uint64_t own = config::checksum(config_);
+  for (const core::PeerView& peer : view->peers) {
+    const auto theirs = view->peer_checksums.find(peer.unit);
+    if (!peer.alive || theirs == view->peer_checksums.end()) continue;
+    const bool same = theirs->second == own;
+    if (checksum_matches_ != same && !same) {
+      events_.add(EventId::k_config_differs, "peer=" + to_string(peer.unit));
+    }
+    checksum_matches_ = same;
+    return;
+  }
+  checksum_matches_.reset();
+}
+
+}  // namespace nsrp::daemon

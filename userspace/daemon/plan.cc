@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/plan.h"
+
+#include <algorithm>
+#include <set>
+
+namespace nsrp::daemon {
+
+namespace {
+
+using config::Config;
+using config::Interface;
+using config::Vsi;
+
+constexpr uint32_t kMainTable = 254;
+constexpr uint32_t kFirstVsdTable = 20000;
+
+// The manage IP takes the mask of the subnet it lies in.
+Prefix with_mask_of(const Interface& interface, const IpAddress& address) {
+  for (const auto& [vsd, prefixes] : interface.addresses) {
+    for (const Prefix& prefix : prefixes) {
+      if (prefix.contains(address)) return {address, prefix.length};
+    }
+  }
+  return {address, address.max_prefix_length()};
+}
+
+void add_interface_addresses(const Interface& interface, InterfacePlan& plan) {
+  for (const IpAddress& manage : interface.manage_ips) {
+    plan.addresses.push_back({with_mask_of(interface, manage), ""});
+  }
+  for (const auto& [vsd, prefixes] : interface.addresses) {
+    for (const Prefix& prefix : prefixes) {
+      const std::string label = plan.traffic && prefix.address.family == Family::kIpv4
+                                    ? interface.name + ":" + std::to_string(vsd.value)
+                                    : "";
+      plan.addresses.push_back({prefix, label});
+    }
+  }
+}
+
+void add_interface(const Config& config, const Interface& interface, const kernel::Link& link,
+                   const std::vector<Vsi>& vsis, Plan& plan) {
+  InterfacePlan mine;
+  mine.link = link;
+  const std::vector<std::string> ha = config::ha_interfaces_of(config);
+  mine.ha = std::find(ha.begin(), ha.end(), interface.name) != ha.end();
+  std::set<VsdId> vsds;
+  Vid last_vid;
+  size_t vsi_count = 0;
+  for (const Vsi& vsi : vsis) {
+    if (vsi.ifname != interface.name) continue;
+    ++vsi_count;
+    vsds.insert(vsi.vsd);
+    last_vid = vsi.vid;
+    mine.virtual_macs.push_back(vsi.vmac);
+    plan.vsis.push_back({link.ifindex, vsi.vid, vsi.vsd, vsi.vmac});
+    for (const Prefix& prefix : vsi.addresses) {
+      plan.addresses.push_back({link.ifindex, prefix.address, NSRP_ADDR_VSI, vsi.vid});
+    }
+  }
+  mine.traffic = vsi_count > 0;
+  add_interface_addresses(interface, mine);
+  if (mine.traffic || mine.ha) {
+    uint32_t flags = mine.ha ? NSRP_IF_HA : NSRP_IF_TRAFFIC;
+    if (vsds.size() > 1) flags |= NSRP_IF_MULTI_VSD;
+    plan.entries.push_back({link.ifindex, flags, vsi_count == 1 ? last_vid : Vid{}, link.mac});
+  }
+  for (const IpAddress& manage : interface.manage_ips) {
+    if (mine.traffic) plan.addresses.push_back({link.ifindex, manage, NSRP_ADDR_DEVICE, Vid{}});
+  }
+  plan.interfaces.emplace(interface.name, std::move(mine));
+}
+
+// A VSD other than 0 has a routing table of its own, so that each VSD can have its own default route (manual ch. 1,
+// figure 8); packets find it by the mark that tc ingress gives them.
+void add_routes(const Config& config, const LinksByName& links, Plan& plan) {
+  std::set<std::pair<Family, VsdId>> with_rule;
+  for (const config::Route& route : config.routes) {
+    const auto link = links.find(route.ifname);
+    if (link == links.end()) continue;
+    plan.routes.push_back({route.destination, link->second.ifindex, route.gateway, route.metric.value_or(0),
+                           routing_table_of(route.vsd)});
+    if (route.vsd.value != 0) with_rule.emplace(route.destination.address.family, route.vsd);
+  }
+  for (const auto& [family, vsd] : with_rule) {
+    const uint32_t mark = (uint32_t{vsd.value} + 1) << NSRP_MARK_SHIFT;
+    plan.rules.push_back({family, mark, NSRP_MARK_MASK, routing_table_of(vsd)});
+  }
+}
+
+}  // namespace
+
+uint32_t routing_table_of(VsdId vsd) {
+  return vsd.value == 0 ? kMainTable : kFirstVsdTable + vsd.value;
+}
+
+Plan make_plan(const Config& config, const LinksByName& links) {
+  Plan plan;
+  const std::vector<Vsi> vsis = config::vsis_of(config);
+  for (const auto& [name, interface] : config.interfaces) {
+    if (!interface.is_ha() && !interface.is_security()) continue;
+    const auto link = links.find(name);
+    if (link == links.end()) {
+      plan.missing.push_back(name);
+      continue;
+    }
+    add_interface(config, interface, link->second, vsis, plan);
+  }
+  add_routes(config, links, plan);
+  return plan;
+}
+
+std::map<VsdId, std::vector<AnnounceTarget>> announce_targets(const Config& config, const LinksByName& links) {
+  std::map<VsdId, std::vector<AnnounceTarget>> targets;
+  for (const Vsi& vsi : config::vsis_of(config)) {
+    const auto link = links.find(vsi.ifname);
+    if (link == links.end()) continue;
+    AnnounceTarget target{link->second.ifindex, vsi.vmac, {}};
+    for (const Prefix& prefix : vsi.addresses) target.addresses.push_back(prefix.address);
+    targets[vsi.vsd].push_back(std::move(target));
+  }
+  return targets;
+}
+
+}  // namespace nsrp::daemon

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel should hold for a configuration on this device: a pure function of the configuration and the links
+// that exist. Applier makes it true.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/model.h"
+#include "kernel/datapath.h"
+#include "kernel/network.h"
+
+namespace nsrp::daemon {
+
+using LinksByName = std::map<std::string, kernel::Link>;
+
+struct InterfacePlan {
+  kernel::Link link;
+  bool traffic = false;                          // carries VSIs: XDP and tc programs
+  bool ha = false;                               // an HA link
+  std::vector<kernel::WantedAddress> addresses;  // in order: manage IPs first
+  std::vector<MacAddress> virtual_macs;
+};
+
+struct Plan {
+  std::map<std::string, InterfacePlan> interfaces;
+  std::vector<kernel::InterfaceEntry> entries;
+  std::vector<kernel::VsiEntry> vsis;
+  std::vector<kernel::AddressEntry> addresses;
+  std::vector<kernel::WantedRoute> routes;
+  std::vector<kernel::WantedRule> rules;
+  std::vector<std::string> missing;  // configured interfaces that do not exist
+};
+
+Plan make_plan(const config::Config& config, const LinksByName& links);
+
+// Announcements of one VSD: every address of its VSIs with the virtual MAC.
+struct AnnounceTarget {
+  IfIndex ifindex;
+  MacAddress virtual_mac;
+  std::vector<IpAddress> addresses;
+};
+std::map<VsdId, std::vector<AnnounceTarget>> announce_targets(const config::Config& config, const LinksByName& links);
+
+// Routing table of a VSD's own routes; VSD 0 uses the main table.
+uint32_t routing_table_of(VsdId vsd);
+
+}  // namespace nsrp::daemon

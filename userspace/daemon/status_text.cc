@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reports as text. They are made from the JSON, so the two can never say different things.
+#include <sstream>
+
+#include "daemon/status.h"
+
+namespace nsrp::daemon {
+
+namespace {
+
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::string yes_no(const Json& value) {
+  return value.get<bool>() ? "yes" : "no";
+}
+
+std::string on_off(const Json& value) {
+  return value.get<bool>() ? "enabled" : "disabled";
+}
+
+void pad(std::ostream& out, const std::string& text, size_t width) {
+  out << text << std::string(text.size() < width ? width - text.size() : 1, ' ');
+}
+
+}  // namespace
+
+std::string cluster_text(const Json& nsrp) {
+  std::ostringstream out;
+  const Json& cluster = nsrp.at("cluster");
+  if (cluster.at("id") == 0) {
+    out << "nsrp: not enabled (cluster id 0)\n";
+    return out.str();
+  }
+  out << "cluster id: " << cluster.at("id") << ", name: " << text_of(cluster.at("name")) << "\n"
+      << "local unit id: " << text_of(nsrp.at("unit_id")) << ", hostname: " << text_of(nsrp.at("hostname"))
+      << ", HA LED: " << text_of(nsrp.at("led")) << "\n";
+  for (const Json& peer : nsrp.at("peers")) {
+    out << "peer unit id: " << text_of(peer.at("unit_id")) << ", " << (peer.at("alive").get<bool>() ? "alive" : "lost")
+        << ", last heard " << peer.at("last_heard_ms") << " ms ago, heartbeats " << peer.at("heartbeats") << ", missed "
+        << peer.at("missed") << "\n";
+  }
+  if (!nsrp.at("config_in_sync").is_null()) {
+    out << "configuration: " << (nsrp.at("config_in_sync").get<bool>() ? "in sync" : "out of sync")
+        << " with the peer\n";
+  }
+  return out.str();
+}
+
+std::string vsd_groups_text(const Json& groups) {
+  std::ostringstream out;
+  for (const Json& group : groups) {
+    out << "vsd group " << group.at("id") << ": " << text_of(group.at("state")) << ", priority " << group.at("priority")
+        << ", preempt " << on_off(group.at("preempt")) << ", hold-down " << group.at("hold_down_s") << " s, term "
+        << group.at("term") << "\n  since " << group.at("since_ms").get<int64_t>() / 1000
+        << " s: " << text_of(group.at("cause")) << "\n";
+    for (const Json& member : group.at("members")) {
+      out << "  ";
+      pad(out, text_of(member.at("unit_id")), 14);
+      pad(out, member.at("local").get<bool>() ? "local" : "peer", 7);
+      pad(out, text_of(member.at("state")), 16);
+      out << "priority " << member.at("priority") << (member.at("alive").get<bool>() ? "" : "  (not heard)") << "\n";
+    }
+  }
+  return out.str();
+}
+
+std::string ha_links_text(const Json& nsrp) {
+  std::ostringstream out;
+  for (const Json& link : nsrp.at("ha_links")) {
+    out << "ha link ";
+    pad(out, text_of(link.at("ifname")), 10);
+    pad(out, text_of(link.at("role")), 14);
+    out << (link.at("up").get<bool>() ? "up" : "down") << ", carrier " << yes_no(link.at("carrier")) << ", "
+        << link.at("speed_mbps") << " Mbit/s, xdp " << text_of(link.at("xdp")) << "\n";
+  }
+  const Json& secondary = nsrp.at("secondary_path");
+  out << "secondary path: " << (text_of(secondary).empty() ? "none" : text_of(secondary)) << "\n";
+  const Json& frames = nsrp.at("frames");
+  out << "frames sent " << frames.at("sent") << " (errors " << frames.at("send_errors") << "), received "
+      << frames.at("received") << ", dropped:";
+  for (const auto& [reason, count] : frames.at("dropped").items()) out << " " << reason << " " << count;
+  out << "\nworst lateness of the heartbeat timer: " << frames.at("worst_timer_lateness_us") << " us\n";
+  return out.str();
+}
+
+std::string rto_mirror_text(const Json& mirror) {
+  std::ostringstream out;
+  out << "rto mirror: sync " << on_off(mirror.at("sync")) << ", state " << text_of(mirror.at("state")) << ", in sync "
+      << yes_no(mirror.at("in_sync")) << ", sessions " << mirror.at("sessions") << "\n  peer "
+      << (text_of(mirror.at("peer")).empty() ? "none" : text_of(mirror.at("peer"))) << ", sent " << mirror.at("sent")
+      << ", received " << mirror.at("received") << ", ended " << mirror.at("ended") << ", pending "
+      << mirror.at("pending") << ", cold sync " << mirror.at("cold_sync_received") << " of "
+      << mirror.at("cold_sync_total") << "\n";
+  return out.str();
+}
+
+std::string monitor_text(const Json& monitor) {
+  std::ostringstream out;
+  const Json& device = monitor.at("device");
+  out << "device monitor: sum " << device.at("sum") << ", failover threshold " << device.at("threshold") << "\n";
+  for (const Json& object : device.at("objects")) {
+    out << "  interface " << text_of(object.at("interface")) << ", weight " << object.at("weight") << ", "
+        << (object.at("up").get<bool>() ? "up" : "down") << "\n";
+  }
+  return out.str();
+}
+
+std::string nsrp_text(const Json& nsrp) {
+  std::ostringstream out;
+  out << cluster_text(nsrp);
+  if (nsrp.at("cluster").at("id") == 0) return out.str();
+  out << "heartbeat interval " << nsrp.at("hb_interval_ms") << " ms, lost threshold " << nsrp.at("hb_threshold")
+      << ", init hold " << nsrp.at("init_hold") << ", gratuitous arp " << nsrp.at("arp") << ", master always exist "
+      << yes_no(nsrp.at("master_always_exist")) << ", data forwarding " << on_off(nsrp.at("data_forwarding")) << "\n\n"
+      << vsd_groups_text(nsrp.at("vsd_groups")) << "\n"
+      << ha_links_text(nsrp) << "\n"
+      << rto_mirror_text(nsrp.at("rto_mirror")) << monitor_text(nsrp.at("monitor"));
+  return out.str();
+}
+
+std::string interfaces_text(const Json& interfaces) {
+  std::ostringstream out;
+  for (const Json& interface : interfaces) {
+    pad(out, text_of(interface.at("name")), 12);
+    out << "zone " << (text_of(interface.at("zone")).empty() ? "null" : text_of(interface.at("zone"))) << ", "
+        << (!interface.at("present").get<bool>()  ? "missing"
+            : interface.at("carrier").get<bool>() ? "up"
+                                                  : "down")
+        << ", mac " << text_of(interface.at("mac")) << ", xdp " << text_of(interface.at("xdp")) << "\n";
+    for (const Json& manage : interface.at("manage_ip")) out << "    manage ip " << text_of(manage) << "\n";
+    for (const Json& vsi : interface.at("vsis")) {
+      out << "    vsi ";
+      pad(out, text_of(vsi.at("name")), 12);
+      out << "vsd " << vsi.at("vsd") << ", " << text_of(vsi.at("state")) << ", mac " << text_of(vsi.at("mac"))
+          << ", vid " << vsi.at("vid");
+      for (const Json& address : vsi.at("addresses")) out << ", " << text_of(address);
+      out << "\n";
+    }
+    if (interface.contains("addresses")) {
+      for (const Json& address : interface.at("addresses")) out << "    local " << text_of(address) << "\n";
+    }
+  }
+  return out.str();
+}
+
+}  // namespace nsrp::daemon
