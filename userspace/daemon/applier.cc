@@ -13,6 +13,12 @@ std::vector<T> both(std::vector<T> first, const std::vector<T>& second) {
   return first;
 }
 
+std::vector<Prefix> prefixes_of(const InterfacePlan& interface) {
+  std::vector<Prefix> prefixes;
+  for (const kernel::WantedAddress& address : interface.addresses) prefixes.push_back(address.prefix);
+  return prefixes;
+}
+
 Status about(const std::string& name, const Status& status) {
   return status ? status : fail(name + ": " + status.error().message);
 }
@@ -28,7 +34,7 @@ Status Applier::apply(const Plan& plan) {
     if (Status done = attach(name, interface); !done) return done;
   }
   if (Status done = configure(plan); !done) return done;
-  if (Status done = release_interfaces_not_in(plan); !done) return done;
+  release_interfaces_not_in(plan);
   current_ = plan;
   if (Status done = datapath_.set_addresses(plan.addresses); !done) return done;
   if (Status done = datapath_.set_vsis(plan.vsis); !done) return done;
@@ -55,7 +61,10 @@ Status Applier::attach(const std::string& name, const InterfacePlan& interface) 
 
 Status Applier::configure(const Plan& plan) {
   for (const auto& [name, interface] : plan.interfaces) {
-    if (Status done = network_.set_addresses(interface.link.ifindex, interface.addresses, {}); !done) {
+    const auto before = current_.interfaces.find(name);
+    const std::vector<Prefix> ours =
+        before == current_.interfaces.end() ? std::vector<Prefix>{} : prefixes_of(before->second);
+    if (Status done = network_.set_addresses(interface.link.ifindex, interface.addresses, ours); !done) {
       return about(name, done);
     }
     if (Status done = network_.set_unicast_filter(interface.link.ifindex, interface.virtual_macs); !done) {
@@ -67,28 +76,27 @@ Status Applier::configure(const Plan& plan) {
   return network_.set_rules(plan.rules);
 }
 
-Status Applier::release_interfaces_not_in(const Plan& plan) {
+void Applier::release_interfaces_not_in(const Plan& plan) {
   for (const auto& [name, old] : current_.interfaces) {
     const auto kept = plan.interfaces.find(name);
     const bool gone = kept == plan.interfaces.end();
     if (gone) {
       // The interface itself may have vanished; then there is nothing to clean.
-      (void)network_.set_addresses(old.link.ifindex, {}, {});
+      (void)network_.set_addresses(old.link.ifindex, {}, prefixes_of(old));
       (void)network_.set_unicast_filter(old.link.ifindex, {});
     }
-    const bool programs = !gone && (kept->second.traffic || kept->second.ha);
-    const auto attached = attached_.find(name);
-    if (attached != attached_.end() && !programs) {
-      (void)datapath_.detach(attached->second.ifindex);
-      attached_.erase(attached);
+    const bool had_programs = old.traffic || old.ha;
+    const bool keeps_programs = !gone && (kept->second.traffic || kept->second.ha);
+    if (had_programs && !keeps_programs) {
+      (void)datapath_.detach(old.link.ifindex);
+      attached_.erase(name);
     }
   }
-  return {};
 }
 
 void Applier::remove_all() {
   for (const auto& [name, interface] : current_.interfaces) {
-    (void)network_.set_addresses(interface.link.ifindex, {}, {});
+    (void)network_.set_addresses(interface.link.ifindex, {}, prefixes_of(interface));
     (void)network_.set_unicast_filter(interface.link.ifindex, {});
   }
   (void)network_.set_routes({});

@@ -17,6 +17,8 @@ class Applier {
   Applier(kernel::Datapath& datapath, kernel::Network& network, EventLog& events)
       : datapath_(datapath), network_(network), events_(events) {}
 
+  // What an earlier run that died had applied: the next apply() takes over what stays and cleans what does not.
+  void adopt(Plan left_behind) { current_ = std::move(left_behind); }
   // On failure the sentence names the interface; the caller applies the previous plan again.
   Status apply(const Plan& plan);
   // Addresses, routes and rules away, then programs: what an orderly stop does.
@@ -26,7 +28,7 @@ class Applier {
  private:
   Status attach(const std::string& name, const InterfacePlan& interface);
   Status configure(const Plan& plan);
-  Status release_interfaces_not_in(const Plan& plan);
+  void release_interfaces_not_in(const Plan& plan);
 
   kernel::Datapath& datapath_;
   kernel::Network& network_;

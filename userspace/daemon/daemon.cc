@@ -114,6 +114,7 @@ Status Daemon::start() {
   rto_ = std::move(*rto);
 
   if (Status refreshed = refresh_links(); !refreshed) return refreshed;
+  adopt_earlier_run();
   if (Status applied = apply_config(config_); !applied) {
     applier_->remove_all();
     return applied;
@@ -136,6 +137,14 @@ Status Daemon::load_config() {
   config_ = std::move(*loaded);
   saved_config_ = config_;
   return {};
+}
+
+// A run that ended without finish_stop() left addresses, routes and programs: its applied configuration says which.
+void Daemon::adopt_earlier_run() {
+  const Result<std::optional<std::string>> text = read_file(applied_file());
+  if (!text || !text->has_value()) return;
+  const Result<config::Config> before = config::load(**text, applied_file());
+  if (before) applier_->adopt(make_plan(*before, links_));
 }
 
 Status Daemon::watch_signals() {
@@ -190,7 +199,10 @@ void Daemon::finish_stop() {
   server_.reset();
   control_.reset();  // nothing renews a lease from here on
   rto_.reset();
-  if (!options_.keep) applier_->remove_all();
+  if (!options_.keep) {
+    applier_->remove_all();
+    unlink(applied_file().c_str());
+  }
   loop_->stop();
 }
 

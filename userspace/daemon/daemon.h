@@ -38,6 +38,8 @@ class Daemon {
   // daemon.cc: life
   Status start();
   Status load_config();
+  void adopt_earlier_run();
+  std::string applied_file() const { return options_.run_dir + "/applied.conf"; }
   Status watch_signals();
   void on_signal();
   void begin_stop();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/daemon.h"
+#include "daemon/files.h"
 #include "io/clock.h"
 
 namespace nsrp::daemon {
@@ -44,6 +45,9 @@ Status Daemon::apply_config(const config::Config& wanted) {
     return applied;
   }
   config_ = wanted;
+  if (Status noted = replace_file(applied_file(), config::print(config_)); !noted) {
+    events_.add(EventId::k_config_apply_failed, "cause=" + quoted(noted.error().message));
+  }
   feed_control_thread();
   refresh_rto();
   refresh_peer();
