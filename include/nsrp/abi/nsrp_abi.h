@@ -32,6 +32,7 @@ enum {
 	NSRP_ABI_VERSION = 1,
 	NSRP_MAX_VSDS = 64,         /* VSD ids 0..63 */
 	NSRP_MAX_INTERFACES = 256,  /* traffic and HA interfaces with our programs */
+	NSRP_MAX_VSIS = 4094,       /* one VID each */
 	NSRP_MAX_VSI_ADDRS = 8192,  /* addresses of VSIs and of this device on traffic interfaces */
 	NSRP_MAX_VID = 4095,        /* VIDs 1..4094 name VSIs on the data link */
 	NSRP_DEFAULT_MAX_SESSIONS = 262144,
@@ -75,6 +76,12 @@ struct nsrp_mac_key {
 	nsrp_u32 ifindex;
 	nsrp_u8 mac[6];
 	nsrp_u8 pad[2];
+};
+
+/* key of vsi_by_vsd: the VSI of a VSD on an interface */
+struct nsrp_vsd_key {
+	nsrp_u32 ifindex;
+	nsrp_u32 vsd;
 };
 
 /* key of addr_table: an address of this box on one traffic interface */
@@ -130,7 +137,7 @@ struct nsrp_tuple {
 	nsrp_u8 proto;
 	nsrp_u8 family; /* NSRP_IPV4 or NSRP_IPV6 */
 	nsrp_u16 zone;  /* conntrack zone; 0 */
-};
+} __attribute__((aligned(8))); /* BPF copies and compares it word by word */
 
 enum nsrp_session_flags {
 	NSRP_SESSION_DIRTY = 1,     /* changed, and the ring was full: the sweep exports it */
@@ -169,7 +176,7 @@ struct nsrp_session_event {
 	X(rx_to_peer, "frames to a virtual MAC of a VSD mastered elsewhere, sent over the data link") \
 	X(rx_drop_no_data_link, "the same, dropped: there is no data link") \
 	X(rx_drop_forwarding_off, "the same, dropped: data-forwarding is unset") \
-	X(rx_drop_own_vmac_source, "frames from outside that carry a virtual MAC of ours as source, dropped") \
+	X(rx_drop_own_vmac_source, "frames from outside with a virtual MAC of a VSD mastered here as source, dropped") \
 	X(rx_drop_malformed, "frames too short for what their header says, dropped") \
 	X(arp_answered, "ARP requests for a VSI address, answered as master") \
 	X(arp_drop_not_master, "ARP requests for a VSI address, dropped on a non-master") \
@@ -190,7 +197,8 @@ struct nsrp_session_event {
 	X(session_updated, "session changes recorded") \
 	X(session_map_full, "sessions not recorded: the map is full") \
 	X(session_ring_full, "session events left to the sweep: the ring was full") \
-	X(xdp_redirect_error, "packets that could not be given to the data link")
+	X(xdp_redirect_error, "packets that could not be given to the data link") \
+	X(rx_drop_not_master, "frames to a virtual MAC that passed XDP just before mastership was lost, dropped")
 
 enum nsrp_counter {
 #define NSRP_X(name, text) NSRP_CNT_##name,
@@ -208,6 +216,7 @@ struct nsrp_meta {
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_vsd_state) == 32, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_vsi) == 16, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_mac_key) == 12, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_vsd_key) == 8, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_addr_key) == 24, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_addr) == 4, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_if_config) == 12, "layout");

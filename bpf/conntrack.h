@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Reading the conntrack entry a packet carries. The kfunc bpf_skb_ct_lookup() would look it up again in
+ * conntrack's hash (hundreds of nanoseconds), and knows TCP and UDP only; the skb already points to its entry
+ * and holds a reference to it. Fields are found by CO-RE in the running kernel's BTF, also where conntrack is
+ * a module.
+ */
+#ifndef NSRP_BPF_CONNTRACK_H
+#define NSRP_BPF_CONNTRACK_H
+
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#include "nsrp/abi/nsrp_abi.h"
+
+/* Set by user space before loading. When conntrack is not to be read, the verifier never sees this code. */
+const volatile nsrp_u8 nsrp_sessions_enabled = 0;
+const volatile nsrp_u32 nsrp_kernel_hz = 250;
+
+/* The kernel's enum ip_conntrack_status and enum tcp_conntrack, as far as we look at them */
+enum {
+	NSRP_IPS_SEEN_REPLY = 1 << 1,
+	NSRP_IPS_ASSURED = 1 << 2,
+	NSRP_IPS_CONFIRMED = 1 << 3,
+	NSRP_IPS_DYING = 1 << 9,
+	NSRP_IPS_TEMPLATE = 1 << 11,
+	NSRP_TCP_ESTABLISHED = 3,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+union nf_inet_addr {
+	nsrp_u32 all[4];
+};
+
+struct nf_conntrack_man {
+	union nf_inet_addr u3;
+	union {
+		nsrp_u16 all;
+	} u;
+};
+
+struct nf_conntrack_tuple {
+	struct nf_conntrack_man src;
+	struct {
+		union nf_inet_addr u3;
+		union {
+			nsrp_u16 all;
+		} u;
+	} dst;
+};
+
+struct nf_conntrack_tuple_hash {
+	struct nf_conntrack_tuple tuple;
+};
+
+struct nf_conntrack_zone {
+	nsrp_u16 id;
+};
+
+struct ip_ct_tcp {
+	nsrp_u8 state;
+};
+
+union nf_conntrack_proto {
+	struct ip_ct_tcp tcp;
+};
+
+struct nf_conn {
+	nsrp_u32 timeout;
+	struct nf_conntrack_zone zone;
+	struct nf_conntrack_tuple_hash tuplehash[2];
+	unsigned long status;
+	nsrp_u32 mark;
+	union nf_conntrack_proto proto;
+};
+
+struct sk_buff {
+	unsigned long _nfct;
+};
+
+#pragma clang attribute pop
+
+#define nsrp_ct_read(dst, field) bpf_core_read(dst, sizeof(*(dst)), field)
+
+/* The packet's confirmed entry in the default zone, or 0. */
+static __always_inline const struct nf_conn *nsrp_ct_of(struct __sk_buff *skb, nsrp_u32 *status)
+{
+	/* The context of a tc program *is* the kernel's sk_buff; only reads through a helper may see it that
+	 * way. */
+	const struct sk_buff *kernel_skb = (const void *)skb;
+	unsigned long tagged = 0, bits = 0;
+	const struct nf_conn *ct;
+	nsrp_u16 zone = 0;
+
+	nsrp_ct_read(&tagged, &kernel_skb->_nfct);
+	ct = (const void *)(tagged & ~7ul); /* the low bits say in which state the packet found it */
+	if (!ct)
+		return 0;
+	nsrp_ct_read(&bits, &ct->status);
+	if (!(bits & NSRP_IPS_CONFIRMED) || (bits & (NSRP_IPS_DYING | NSRP_IPS_TEMPLATE)))
+		return 0;
+	if (bpf_core_field_exists(ct->zone))
+		nsrp_ct_read(&zone, &ct->zone.id);
+	*status = (nsrp_u32)bits;
+	return zone ? 0 : ct;
+}
+
+static __always_inline nsrp_u8 nsrp_ct_tcp_state(const struct nf_conn *ct)
+{
+	nsrp_u8 state = 0;
+
+	nsrp_ct_read(&state, &ct->proto.tcp.state);
+	return state;
+}
+
+static __always_inline nsrp_u32 nsrp_ct_mark(const struct nf_conn *ct)
+{
+	nsrp_u32 mark = 0;
+
+	if (bpf_core_field_exists(ct->mark))
+		nsrp_ct_read(&mark, &ct->mark);
+	return mark;
+}
+
+/* Conntrack counts in jiffies, 32 bits of them. */
+static __always_inline nsrp_u32 nsrp_ct_timeout_s(const struct nf_conn *ct)
+{
+	nsrp_u32 timeout = 0;
+	int left;
+
+	nsrp_ct_read(&timeout, &ct->timeout);
+	left = (int)(timeout - (nsrp_u32)bpf_jiffies64());
+	return left > 0 && nsrp_kernel_hz ? (nsrp_u32)left / nsrp_kernel_hz : 0;
+}
+
+static __always_inline void nsrp_ct_tuple(const struct nf_conn *ct, int reply, struct nsrp_tuple *out)
+{
+	const struct nf_conntrack_tuple *tuple =
+		reply ? __builtin_preserve_access_index(&ct->tuplehash[1].tuple)
+		      : __builtin_preserve_access_index(&ct->tuplehash[0].tuple);
+
+	bpf_core_read(out->saddr, sizeof(out->saddr), &tuple->src.u3);
+	bpf_core_read(out->daddr, sizeof(out->daddr), &tuple->dst.u3);
+	bpf_core_read(&out->sport, sizeof(out->sport), &tuple->src.u.all);
+	/* For ICMP these are type and code, which differ between the directions and name no flow. */
+	if (out->proto == IPPROTO_TCP || out->proto == IPPROTO_UDP)
+		bpf_core_read(&out->dport, sizeof(out->dport), &tuple->dst.u.all);
+}
+
+/* The original and the reply tuple. */
+static __always_inline void nsrp_ct_tuples(const struct nf_conn *ct, struct nsrp_tuple *key,
+					   struct nsrp_tuple *reply, nsrp_u8 family, nsrp_u8 proto)
+{
+	key->family = reply->family = family;
+	key->proto = reply->proto = proto;
+	nsrp_ct_tuple(ct, 0, key);
+	nsrp_ct_tuple(ct, 1, reply);
+}
+
+#endif

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Sessions recorded from the packets this box forwards: when a packet reaches tc egress, conntrack has
+ * confirmed its flow and the NAT is final. A record that has settled costs one or two hash look-ups per
+ * packet; conntrack is read only while something can still change. What the peer must know goes to a ring;
+ * when that is full, the record stays dirty and the daemon's sweep finds it, so that overload delays and
+ * never loses.
+ */
+#ifndef NSRP_BPF_SESSION_H
+#define NSRP_BPF_SESSION_H
+
+#include "conntrack.h"
+#include "count.h"
+#include "parse.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NSRP_DEFAULT_MAX_SESSIONS);
+	__type(key, struct nsrp_tuple);
+	__type(value, struct nsrp_session);
+} sessions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NSRP_DEFAULT_MAX_SESSIONS);
+	__type(key, struct nsrp_tuple);
+	__type(value, struct nsrp_tuple);
+} reply_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, NSRP_EVENT_RING_BYTES);
+} session_events SEC(".maps");
+
+#define NSRP_SEEN_EVERY_NS 100000000ull	    /* last_seen_ns is not finer: it spares a cache line per packet */
+#define NSRP_EXPORT_EVERY_NS 30000000000ull /* how stale the peer's copy of a busy session may get */
+#define NSRP_SETTLE_NS 2000000000ull	    /* conntrack calls a UDP flow a stream after as long */
+
+enum { NSRP_TCP_FIN = 1, NSRP_TCP_SYN = 2, NSRP_TCP_RST = 4 };
+enum { NSRP_STATUS_EXPORTED = NSRP_IPS_SEEN_REPLY | NSRP_IPS_ASSURED };
+
+/* A packet as the session code needs it. */
+struct nsrp_wire {
+	struct nsrp_tuple
+		swapped;   /* as the answer to this packet would look: one of conntrack's two tuples */
+	nsrp_u8 tcp_flags; /* of SYN, FIN, RST */
+};
+
+static __always_inline int nsrp_same_tuple(const struct nsrp_tuple *a, const struct nsrp_tuple *b)
+{
+	const nsrp_u64 *x = (const void *)a, *y = (const void *)b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3] && x[4] == y[4];
+}
+
+static __always_inline int nsrp_read_ports(void *l4, const void *end, struct nsrp_wire *wire)
+{
+	const __be16 *ports = l4;
+	const nsrp_u8 *bytes = l4;
+
+	switch (wire->swapped.proto) {
+	case IPPROTO_TCP:
+		if ((const void *)(bytes + 14) > end)
+			return 0;
+		wire->tcp_flags = bytes[13] & (NSRP_TCP_FIN | NSRP_TCP_SYN | NSRP_TCP_RST);
+		break;
+	case IPPROTO_UDP:
+		if ((const void *)(bytes + 8) > end)
+			return 0;
+		break;
+	case IPPROTO_ICMP:
+		if ((const void *)(bytes + 8) > end || (bytes[0] != 8 && bytes[0] != 0))
+			return 0;
+		wire->swapped.sport = ports[2];
+		return 1;
+	case IPPROTO_ICMPV6:
+		if ((const void *)(bytes + 8) > end || (bytes[0] != 128 && bytes[0] != 129))
+			return 0;
+		wire->swapped.sport = ports[2];
+		return 1;
+	default:
+		return 0;
+	}
+	wire->swapped.sport = ports[1];
+	wire->swapped.dport = ports[0];
+	return 1;
+}
+
+/* False for what is not recorded: other protocols, later fragments, IPv6 extension headers. */
+static __always_inline int nsrp_read_wire(struct ethhdr *eth, const void *end, struct nsrp_wire *wire)
+{
+	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
+		struct iphdr *ip = (void *)(eth + 1);
+
+		if ((void *)(ip + 1) > end || ip->ihl < 5 || (ip->frag_off & bpf_htons(0x1fff)))
+			return 0;
+		wire->swapped.family = NSRP_IPV4;
+		wire->swapped.proto = ip->protocol;
+		*(__be32 *)wire->swapped.saddr = ip->daddr;
+		*(__be32 *)wire->swapped.daddr = ip->saddr;
+		if (ip->protocol == IPPROTO_ICMPV6)
+			return 0;
+		return nsrp_read_ports((void *)ip + ip->ihl * 4, end, wire);
+	}
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+		struct ipv6hdr *ip6 = (void *)(eth + 1);
+
+		if ((void *)(ip6 + 1) > end || ip6->nexthdr == IPPROTO_ICMP)
+			return 0;
+		wire->swapped.family = NSRP_IPV6;
+		wire->swapped.proto = ip6->nexthdr;
+		nsrp_copy_ip6(wire->swapped.saddr, &ip6->daddr);
+		nsrp_copy_ip6(wire->swapped.daddr, &ip6->saddr);
+		return nsrp_read_ports(ip6 + 1, end, wire);
+	}
+	return 0;
+}
+
+static __always_inline void nsrp_export(const struct nsrp_tuple *key, struct nsrp_session *session,
+					nsrp_u64 now)
+{
+	struct nsrp_session_event *event;
+
+	session->generation++;
+	session->exported_ns = now;
+	event = bpf_ringbuf_reserve(&session_events, sizeof(*event), 0);
+	if (!event) {
+		session->flags |= NSRP_SESSION_DIRTY;
+		nsrp_count(NSRP_CNT_session_ring_full);
+		return;
+	}
+	session->flags &= ~NSRP_SESSION_DIRTY;
+	event->key = *key;
+	event->session = *session;
+	bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline int nsrp_has_settled(const struct nsrp_session *session, nsrp_u8 proto, nsrp_u64 now)
+{
+	if (proto == IPPROTO_TCP)
+		return (session->ct_status & NSRP_IPS_ASSURED) && session->tcp_state == NSRP_TCP_ESTABLISHED;
+	if (session->ct_status & NSRP_IPS_ASSURED)
+		return 1;
+	return (session->ct_status & NSRP_IPS_SEEN_REPLY) && now - session->created_ns > NSRP_SETTLE_NS;
+}
+
+/* Takes over what conntrack says now; true when the peer must hear of it. */
+static __always_inline int nsrp_update_record(struct nsrp_session *session, const struct nf_conn *ct,
+					      nsrp_u32 status, nsrp_u8 proto, nsrp_u64 now)
+{
+	nsrp_u8 tcp_state = proto == IPPROTO_TCP ? nsrp_ct_tcp_state(ct) : 0;
+	nsrp_u32 mark = nsrp_ct_mark(ct);
+	int changed = ((session->ct_status ^ status) & NSRP_STATUS_EXPORTED) ||
+		      session->tcp_state != tcp_state || session->ct_mark != mark;
+
+	session->ct_status = status;
+	session->tcp_state = tcp_state;
+	session->ct_mark = mark;
+	session->timeout_s = nsrp_ct_timeout_s(ct);
+	session->flags &= ~(NSRP_SESSION_FROM_PEER | NSRP_SESSION_SETTLED);
+	if (nsrp_has_settled(session, proto, now))
+		session->flags |= NSRP_SESSION_SETTLED;
+	return changed;
+}
+
+/* A new record, or one in place of an ended flow that had the same original tuple. */
+static __always_inline struct nsrp_session *
+nsrp_create_record(const struct nsrp_tuple *key, const struct nsrp_tuple *reply, nsrp_u8 vsd, nsrp_u64 now)
+{
+	struct nsrp_session fresh = {};
+
+	fresh.reply = *reply;
+	fresh.created_ns = now;
+	fresh.last_seen_ns = now;
+	fresh.vsd = vsd;
+	if (bpf_map_update_elem(&sessions, key, &fresh, BPF_ANY)) {
+		nsrp_count(NSRP_CNT_session_map_full);
+		return 0;
+	}
+	if (bpf_map_update_elem(&reply_index, reply, key, BPF_ANY)) {
+		bpf_map_delete_elem(&sessions, key);
+		nsrp_count(NSRP_CNT_session_map_full);
+		return 0;
+	}
+	return bpf_map_lookup_elem(&sessions, key);
+}
+
+/* The flow's tuples are read from conntrack: for a flow that is new, or that may have replaced another. */
+static __always_inline void nsrp_record_flow(const struct nf_conn *ct, nsrp_u32 status, nsrp_u8 vsd, int due,
+					     const struct nsrp_wire *wire, nsrp_u64 now)
+{
+	nsrp_u8 family = wire->swapped.family, proto = wire->swapped.proto;
+	struct nsrp_tuple key = {}, reply = {};
+	struct nsrp_session *session;
+	nsrp_u32 generation = 0;
+	int created = 0;
+
+	nsrp_ct_tuples(ct, &key, &reply, family, proto);
+	session = bpf_map_lookup_elem(&sessions, &key);
+	if (session && !nsrp_same_tuple(&session->reply, &reply)) {
+		struct nsrp_tuple old = session->reply;
+
+		generation = session->generation; /* records never go backwards, also for the peer's copy */
+		bpf_map_delete_elem(&reply_index, &old);
+		session = 0;
+	}
+	if (!session) {
+		session = nsrp_create_record(&key, &reply, vsd, now);
+		if (!session)
+			return;
+		session->generation = generation;
+		created = 1;
+	}
+	session->vsd = vsd;
+	if (nsrp_update_record(session, ct, status, proto, now) || created || due)
+		nsrp_export(&key, session, now);
+	nsrp_count(created ? NSRP_CNT_session_created : NSRP_CNT_session_updated);
+}
+
+/* The record a packet belongs to; *key is its original tuple. */
+static __always_inline struct nsrp_session *nsrp_find_record(const struct nsrp_tuple *swapped,
+							     struct nsrp_tuple *key, int *is_reply)
+{
+	struct nsrp_session *session = bpf_map_lookup_elem(&sessions, swapped);
+	const struct nsrp_tuple *original;
+
+	*is_reply = session != 0;
+	if (session) {
+		*key = *swapped;
+		return session;
+	}
+	original = bpf_map_lookup_elem(&reply_index, swapped);
+	if (!original)
+		return 0;
+	*key = *original;
+	return bpf_map_lookup_elem(&sessions, key);
+}
+
+/* Called for each forwarded packet on its way out of a VSI this box masters. */
+static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct ethhdr *eth, const void *end,
+					       nsrp_u8 vsd)
+{
+	struct nsrp_wire wire = {};
+	struct nsrp_tuple key = {};
+	struct nsrp_session *session;
+	const struct nf_conn *ct;
+	int is_reply = 0, fresh_look = 0, due = 0;
+	nsrp_u32 status;
+	nsrp_u64 now;
+
+	if (!nsrp_sessions_enabled || !nsrp_read_wire(eth, end, &wire))
+		return;
+	now = bpf_ktime_get_ns();
+	session = nsrp_find_record(&wire.swapped, &key, &is_reply);
+	if (session) {
+		int seen_long_ago = now - session->last_seen_ns > NSRP_SEEN_EVERY_NS;
+		int from_peer = session->flags & NSRP_SESSION_FROM_PEER;
+		int first_reply = is_reply && !(session->ct_status & NSRP_IPS_SEEN_REPLY);
+
+		if (seen_long_ago)
+			session->last_seen_ns = now;
+		/* A busy session is told to the peer again and again. Not at once after a takeover: the peer
+		   is gone then, and it would be all sessions in one burst. */
+		if (from_peer)
+			session->exported_ns = now;
+		else
+			due = now - session->exported_ns > NSRP_EXPORT_EVERY_NS;
+		fresh_look = due || from_peer || (wire.tcp_flags & NSRP_TCP_SYN);
+		if (!fresh_look) {
+			if ((session->flags & NSRP_SESSION_SETTLED) && !wire.tcp_flags)
+				return;
+			if (wire.swapped.proto != IPPROTO_TCP && !seen_long_ago && !first_reply)
+				return;
+		}
+	}
+	ct = nsrp_ct_of(skb, &status);
+	if (!ct)
+		return;
+	if (!session || fresh_look) {
+		nsrp_record_flow(ct, status, vsd, due, &wire, now);
+		return;
+	}
+	if (nsrp_update_record(session, ct, status, wire.swapped.proto, now)) {
+		nsrp_export(&key, session, now);
+		nsrp_count(NSRP_CNT_session_updated);
+	}
+}
+
+#endif

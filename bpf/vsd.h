@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* Mastership as the data path sees it: the lease of struct nsrp_vsd_state. */
+#ifndef NSRP_BPF_VSD_H
+#define NSRP_BPF_VSD_H
+
+#include "maps.h"
+
+/* The daemon stores to this memory while we read it; one load per field, and no second look. */
+#define NSRP_READ_ONCE(field) (*(const volatile __typeof__(field) *)&(field))
+
+static __always_inline int nsrp_masters(nsrp_u32 vsd)
+{
+	const struct nsrp_vsd_state *state = bpf_map_lookup_elem(&vsd_state, &vsd);
+	nsrp_u64 until, seen, grace, now;
+
+	if (!state)
+		return 0;
+	until = NSRP_READ_ONCE(state->master_until_ns);
+	if (!until)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (now >= until)
+		return 0;
+	seen = NSRP_READ_ONCE(state->peer_seen_ns);
+	grace = NSRP_READ_ONCE(state->alone_grace_ns);
+	return seen == 0 || grace == 0 || now < seen + grace;
+}
+
+/* A heartbeat of the peer has arrived: the grace of every lease that was granted to a lonely box starts now.
+ */
+static __always_inline void nsrp_stamp_peer_seen(void)
+{
+	nsrp_u64 now = bpf_ktime_get_ns();
+
+	for (nsrp_u32 vsd = 0; vsd < NSRP_MAX_VSDS; vsd++) {
+		/* The map may keep the key's address: give it its own copy, so that the loop stays bounded.
+		 */
+		nsrp_u32 key = vsd;
+		struct nsrp_vsd_state *state = bpf_map_lookup_elem(&vsd_state, &key);
+
+		if (state && NSRP_READ_ONCE(state->alone_grace_ns) && !NSRP_READ_ONCE(state->peer_seen_ns))
+			*(volatile nsrp_u64 *)&state->peer_seen_ns = now;
+	}
+}
+
+#endif
