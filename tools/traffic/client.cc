@@ -108,8 +108,7 @@ void Client::on_tick() {
     const bool time_over = options_.duration_ms > 0 && now - start_ >= std::chrono::milliseconds(options_.duration_ms);
     if (stop_wanted_ || time_over) stop_sending(now);
   }
-  if (!ready_ && tcp_.settled() && (options_.connections == 0 || tcp_.bytes() > 0) &&
-      (options_.udp_rate == 0 || udp_.received() > 0)) {
+  if (!ready_ && tcp_.flowing() && (options_.udp_rate == 0 || udp_.received() > 0)) {
     ready_ = true;
     print({{"type", "ready"}, {"established", tcp_.established()}, {"at_ms", to_ms(now - start_)}});
   }

@@ -149,6 +149,11 @@ void TcpConnections::finish() {
   turns_ = UINT64_MAX;  // messages already handed out are still written whole, and awaited
 }
 
+bool TcpConnections::flowing() const {
+  return settled() && std::all_of(connections_.begin(), connections_.end(),
+                                  [](const Connection& c) { return c.state != State::kOpen || c.echoed > 0; });
+}
+
 bool TcpConnections::all_echoed() const {
   return std::all_of(connections_.begin(), connections_.end(),
                      [](const Connection& c) { return c.state != State::kOpen || c.outstanding.empty(); });

@@ -30,6 +30,7 @@ class TcpConnections {
   void give_up(TimePoint now);  // what is still outstanding is broken
 
   bool settled() const { return established_ + never_established_ == connections_.size(); }
+  bool flowing() const;     // every connection that lives has had an echo
   bool all_echoed() const;  // on every connection that lives
   size_t established() const { return established_; }
   size_t broken() const { return broken_; }

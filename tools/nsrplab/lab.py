@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole lab: the network, two gateways, traffic. Several stand side by side, told apart by their prefix."""
+import json
+import os
+import re
+import shutil
+
+from .build import program
+from .capture import VIRTUAL_SOURCE, Capture
+from .gateway import Gateway, pair_config
+from .network import Network
+from .system import LabError, run, wait_until
+from .topology import GATEWAYS
+from .traffic import EchoServer, TrafficClient
+
+STATE_ROOT = "/run/nsrp-lab"
+DEFAULT_PREFIX = "nsrp-"
+
+
+class Lab:
+    """
+        with Lab("demo-") as lab:
+            lab.up()
+            lab.start_gateways()
+            lab.cut("gwA")
+    """
+
+    def __init__(self, prefix=DEFAULT_PREFIX):
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,30}", prefix):
+            raise LabError(f"'{prefix}' is no prefix: small letters, digits, '.' and '-', 31 at most")
+        if os.geteuid() != 0:
+            raise LabError("the lab builds network namespaces: run it as root")
+        self.prefix = prefix
+        self.folder = os.path.join(STATE_ROOT, prefix)
+        self.network = Network(prefix, self._recorded().get("ha_switch", False))
+        self.gateways = {}
+        if self.is_up():
+            self._open_gateways()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.down()
+
+    def _recorded(self):
+        try:
+            with open(os.path.join(self.folder, "lab.json"), encoding="utf-8") as record:
+                return json.load(record)
+        except (OSError, ValueError):
+            return {}
+
+    def _open_gateways(self):
+        self.gateways = {name: Gateway(name, self.network, os.path.join(self.folder, name)) for name in GATEWAYS}
+
+    # Life
+
+    def is_up(self):
+        return bool(self._recorded()) and bool(self.network.existing())
+
+    def require_up(self):
+        if not self.is_up():
+            raise LabError(f"lab '{self.prefix}' is not up")
+
+    def up(self, ha_switch=False):
+        """Builds hosts, switches and cables, and writes a configuration for each gateway. No daemon is started."""
+        if self.network.existing():
+            raise LabError(f"a lab '{self.prefix}' exists already: take it down first")
+        # bpffs is not mounted everywhere, and pinned maps need it.
+        if run(["mountpoint", "-q", "/sys/fs/bpf"], check=False).returncode != 0:
+            run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"])
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder, mode=0o755)
+        with open(os.path.join(self.folder, "lab.json"), "w", encoding="utf-8") as record:
+            json.dump({"ha_switch": ha_switch}, record)
+        self.network = Network(self.prefix, ha_switch)
+        try:
+            self.network.build(program("pass.bpf.o"))
+            self._open_gateways()
+            for name, gateway in self.gateways.items():
+                gateway.configure(pair_config(name, priority=50 if name == "gwA" else 100))
+        except BaseException:
+            self.down()
+            raise
+
+    def down(self):
+        """Removes everything of this lab. Harmless when there is nothing, or only half of it."""
+        for name in GATEWAYS:
+            folder = os.path.join(self.folder, name)
+            gateway = self.gateways.get(name) or (Gateway(name, self.network, folder) if os.path.isdir(folder) else None)
+            if gateway:
+                gateway.clean()
+            shutil.rmtree(f"/sys/fs/bpf/{self.prefix}{name}", ignore_errors=True)
+        self.network.remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.gateways = {}
+        if os.path.isdir(STATE_ROOT) and not os.listdir(STATE_ROOT):
+            os.rmdir(STATE_ROOT)
+
+    def leftovers(self):
+        """What is still there of this lab, in words. Empty after down()."""
+        found = [f"namespace {self.network.namespace(h)}" for h in self.network.existing()]
+        found += [f"pinned {self.bpf_dir(g)}" for g in GATEWAYS if os.path.exists(self.bpf_dir(g))]
+        return found
+
+    def bpf_dir(self, gateway):
+        return f"/sys/fs/bpf/{self.prefix}{gateway}"
+
+    # Gateways
+
+    def __getitem__(self, name):
+        if name not in self.gateways:
+            raise LabError(f"no gateway '{name}' in lab '{self.prefix}'"
+                           + ("" if self.gateways else ": it is not up"))
+        return self.gateways[name]
+
+    def other(self, name):
+        return next(g for g in GATEWAYS if g != name)
+
+    def configure(self, **settings):
+        """Writes both configurations; a setting that is a dict is taken by gateway, e.g. priority={"gwA": 50, "gwB": 100}."""
+        for name, gateway in self.gateways.items():
+            gateway.configure(pair_config(name, **{
+                key: value[name] if isinstance(value, dict) else value for key, value in settings.items()}))
+
+    def start_gateways(self):
+        for gateway in self.gateways.values():
+            gateway.start(ready_within_s=0)
+        for gateway in self.gateways.values():
+            gateway.wait_ready()
+
+    def masters(self, vsd=0):
+        return [name for name, gateway in self.gateways.items() if gateway.alive() and gateway.state(vsd) == "master"]
+
+    def master(self):
+        """The one master's name, or None while there is none or there are two."""
+        masters = self.masters()
+        return masters[0] if len(masters) == 1 else None
+
+    def wait_master(self, name=None, deadline_s=30):
+        """Until exactly one gateway is master, and it is this one if named. Returns its name."""
+        return wait_until(lambda: (m := self.master()) and (name is None or m == name) and m, deadline_s,
+                          f"{name or 'one gateway'} as the only master")
+
+    def wait_pair(self, deadline_s=40):
+        """Until one is master and the other stands behind it with the sessions. Returns the master's name."""
+        def settled():
+            states = {name: gateway.state() for name, gateway in self.gateways.items()}
+            behind = [n for n, s in states.items() if s in ("backup", "primary backup")]
+            masters = [n for n, s in states.items() if s == "master"]
+            return masters[0] if len(masters) == 1 and len(behind) == 1 and self[behind[0]].in_sync() else None
+        return wait_until(settled, deadline_s, "a master and a backup in sync")
+
+    # Cables, captures, traffic
+
+    def cut(self, link, silent=False):
+        self.require_up()
+        self.network.cut(link, silent)
+
+    def heal(self, link):
+        self.require_up()
+        self.network.heal(link)
+
+    def capture(self, host, ifname, expression=VIRTUAL_SOURCE, direction="in"):
+        self.require_up()
+        return Capture(self.network, self.folder, host, ifname, expression, direction)
+
+    def echo_server(self, host):
+        self.require_up()
+        return EchoServer(self.network, self.folder, host)
+
+    def traffic(self, load):
+        self.require_up()
+        return TrafficClient(self.network, self.folder, load)
