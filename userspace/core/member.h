@@ -10,7 +10,9 @@
 //  * Lease. A master renews its lease with each heartbeat it sends, for hb-threshold × hb-interval less half an
 //    interval from the moment of sending. A peer declares it dead after hb-threshold × hb-interval of silence, so the
 //    lease has run out before. An expired lease is never renewed: the member steps down and listens again.
-//  * Alone. While no peer is alive the lease is kAloneLease long with alone_grace as above.
+//  * Alone. While no peer is alive the lease is kAloneLease long. alone_grace is one interval shorter than a short
+//  lease:
+//    when a peer's first frame reaches us, it may have missed ours for an interval already.
 //  * Terms. Each takeover raises the VSD's term. When two masters meet, the higher term survives (the network was told
 //    last about that one); then the lower priority number; then the higher unit id. The survivor announces again.
 //  * Handover. Preemption, `exec … mode`, and leaving are one protocol: the successor asks (wants_master) or is
@@ -35,24 +37,25 @@ struct VsdSettings {
   VsdId id;
   uint8_t priority = 100;  // 1..254
   bool preempt = false;
-  seconds hold_down{0};    // 0..600 s
+  seconds hold_down{0};  // 0..600 s
 };
 
 struct MemberSettings {
   UnitId unit;
   milliseconds hb_interval{1000};
-  uint8_t hb_threshold = 3;  // >= 3
-  uint8_t init_hold = 5;     // × hb_interval
-  uint8_t announce_count = 4;       // `set nsrp arp`
+  uint8_t hb_threshold = 3;    // >= 3
+  uint8_t init_hold = 5;       // × hb_interval
+  uint8_t announce_count = 4;  // `set nsrp arp`
   bool master_always_exist = false;
-  bool sync_required = false;       // `set nsrp rto-mirror sync`
+  bool sync_required = false;  // `set nsrp rto-mirror sync`
   std::vector<VsdSettings> vsds;
 };
 
 struct LinkFacts {
-  bool present = false;   // bound to zone ha
+  bool present = false;  // bound to zone ha
   bool carrier = false;
   uint32_t speed_mbps = 0;  // 0: unknown, taken as fast enough to carry packets
+  std::string name;         // "ha1", for the operator
 };
 
 enum class ModeCommand : uint8_t { kMaster, kBackup, kPrimaryBackup, kInitial, kIneligible };
@@ -61,7 +64,7 @@ enum class ModeCommand : uint8_t { kMaster, kBackup, kPrimaryBackup, kInitial, k
 // the member resumes as master.
 struct AdoptedLease {
   VsdId vsd;
-  Instant until;
+  Instant until;  // as the data path sees it: the earlier of master_until and, once a peer was seen, its grace's end
   uint64_t term;
 };
 
@@ -76,7 +79,7 @@ struct PeerView {
   UnitId unit;
   bool alive;
   Instant last_heard;
-  uint64_t heartbeats, missed;         // heard; gaps in the sequence
+  uint64_t heartbeats, missed;  // heard; gaps in the sequence
   std::map<LinkIndex, Instant> last_heard_by_link;
   Heartbeat last;
 };

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who becomes master when there is none, and who is primary backup when there is one. Every member ranks all living
+// members by what they advertise and so comes to the same answer; only the best acts, the others give it time.
+#include <algorithm>
+
+#include "core/member_impl.h"
+
+namespace nsrp::core {
+
+const Peer* Member::Impl::living_master(const Vsd& v) const {
+  const Peer* best = nullptr;
+  uint64_t best_term = 0;
+  for (const auto& [unit, peer] : peers) {
+    const VsdAdvert* advert = peer.alive ? peer.advert(v.settings.id) : nullptr;
+    if (advert == nullptr || advert->state != VsdState::kMaster) continue;
+    if (best == nullptr || advert->term > best_term) {
+      best = &peer;
+      best_term = advert->term;
+    }
+  }
+  return best;
+}
+
+// Whom the last master handed the VSD to, if nobody has mastered it since. The master may have left meanwhile.
+UnitId Member::Impl::named_successor(const Vsd& v) const {
+  for (const auto& [unit, peer] : peers) {
+    const VsdAdvert* advert = peer.advert(v.settings.id);
+    if (advert == nullptr || advert->state == VsdState::kMaster || advert->handed_to == UnitId{}) continue;
+    if (advert->term >= v.seen && now < death_of(peer)) return advert->handed_to;
+  }
+  return {};
+}
+
+bool Member::Impl::may_stand(const Vsd& v) const {
+  const bool operable = v.state != VsdState::kInoperable || settings.master_always_exist;
+  return operable && !leaving && v.handed_to == UnitId{} && (!v.listen_until || now >= *v.listen_until);
+}
+
+std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
+  const UnitId named = named_successor(v);
+  std::vector<Candidate> all;
+  if (may_stand(v)) {
+    all.push_back({.unit = settings.unit,
+                   .named = named == settings.unit,
+                   .operable = v.state != VsdState::kInoperable,
+                   .in_sync = in_sync_enough(v),
+                   .primary_backup = v.state == VsdState::kPrimaryBackup,
+                   .initial = false,
+                   .priority = v.settings.priority});
+  }
+  for (const auto& [unit, peer] : peers) {
+    const VsdAdvert* advert = peer.alive ? peer.advert(v.settings.id) : nullptr;
+    if (advert == nullptr || advert->handed_to != UnitId{}) continue;
+    const bool operable = advert->state == VsdState::kInitial || is_backup(advert->state);
+    const bool last_resort = advert->state == VsdState::kInoperable && settings.master_always_exist;
+    if (!operable && !last_resort) continue;
+    if (const auto wait = v.waits.find(unit); wait != v.waits.end() && now >= wait->second) continue;
+    all.push_back({.unit = unit,
+                   .named = named == unit,
+                   .operable = operable,
+                   .in_sync = advert->in_sync,
+                   .primary_backup = advert->state == VsdState::kPrimaryBackup,
+                   .initial = advert->state == VsdState::kInitial,
+                   .priority = advert->priority});
+  }
+  return all;
+}
+
+// The primary backup goes before any better priority: it is the RTO peer of the lost master if there was one.
+bool Member::Impl::outranks(const Candidate& a, const Candidate& b) const {
+  if (a.named != b.named) return a.named;
+  if (a.operable != b.operable) return a.operable;
+  if (settings.sync_required && a.in_sync != b.in_sync) return a.in_sync;
+  if (a.primary_backup != b.primary_backup) return a.primary_backup;
+  if (a.priority != b.priority) return a.priority < b.priority;
+  return a.unit > b.unit;
+}
+
+// How long a better candidate may take. It may itself be listening for a full silence after a lease that ran out.
+Duration Member::Impl::patience(const Candidate& c) const {
+  const Duration silence = dead_after(peers.at(c.unit));
+  return 2 * silence + (c.initial ? hold_time() : Duration(0));
+}
+
+bool Member::Impl::elect(Vsd& v) {
+  const std::vector<Candidate> all = candidates(v);
+  const auto best =
+      std::min_element(all.begin(), all.end(), [&](const auto& a, const auto& b) { return outranks(a, b); });
+  if (best == all.end()) return false;
+  if (best->unit != settings.unit) {
+    v.waits.try_emplace(best->unit, now + patience(*best));
+    return false;
+  }
+  std::string cause = why_no_master(v) + "; ";
+  if (best->named) {
+    cause += "the VSD was handed to this device";
+  } else if (!best->operable) {
+    cause += "all members are inoperable, and master-always-exist is set";
+  } else if (all.size() == 1) {
+    cause += "no other member is able to be master";
+  } else {
+    cause += "elected with priority " + std::to_string(v.settings.priority) + " among " + std::to_string(all.size()) +
+             " members";
+  }
+  promote(v, cause);
+  return true;
+}
+
+std::string Member::Impl::why_no_master(const Vsd& v) const {
+  const std::string own = v.state == VsdState::kInitial ? "initial hold is over" : "no master";
+  const auto it = peers.find(v.followed);
+  if (it == peers.end()) return own;
+  const Peer& peer = it->second;
+  if (!peer.alive) return peer.lost_because;
+  const VsdAdvert* advert = peer.advert(v.settings.id);
+  if (advert == nullptr) return to_string(peer.unit) + " no longer has this VSD group";
+  return to_string(peer.unit) + " is " + std::string(to_string(advert->state)) + " now";
+}
+
+void Member::Impl::decide(Vsd& v) {
+  const Peer* master = living_master(v);
+  end_yield(v, master != nullptr);
+  if (master != nullptr) {
+    v.waits.clear();
+    v.listen_until.reset();
+    v.followed = master->unit;
+    if (v.state != VsdState::kInoperable) follow(v, *master);
+    return;
+  }
+  v.wants = v.commanded = false;
+  v.preempt_since.reset();
+  // What a master has released is free at once, whatever else we were waiting for.
+  if (is_backup(v.state) && named_successor(v) == settings.unit) v.listen_until.reset();
+  if (v.listen_until && now >= *v.listen_until) v.listen_until.reset();
+  if (elect(v)) return;
+  if (v.state == VsdState::kInitial) {
+    set_state(v, VsdState::kBackup, "initial hold is over; another member goes first");
+  }
+}
+
+void Member::Impl::follow(Vsd& v, const Peer& master) {
+  const VsdState role = backup_role(v, master);
+  if (role != v.state) {
+    std::string cause = to_string(master.unit) + " is master";
+    if (v.state == VsdState::kInitial) cause = "initial hold is over; " + cause;
+    if (is_backup(v.state)) {
+      cause +=
+          role == VsdState::kPrimaryBackup ? "; this is the best of its backups" : "; another member is primary backup";
+    }
+    set_state(v, role, std::move(cause));
+  }
+  update_wants(v, master);
+}
+
+// One backup calls itself primary, and goes on doing so: a better one that comes later waits until it steps down,
+// unless it is the master's RTO peer (manual: that one has precedence).
+VsdState Member::Impl::backup_role(Vsd& v, const Peer& master) {
+  const auto mirrors = [&](UnitId unit, UnitId mirror) {
+    return unit == master.last.rto_peer || mirror == master.unit;
+  };
+  const auto standing = [&](UnitId unit, UnitId mirror, uint8_t priority, bool synced) {
+    return Candidate{.unit = unit, .named = mirrors(unit, mirror), .in_sync = synced, .priority = priority};
+  };
+  if (v.insist_until && now >= *v.insist_until) v.insist_until.reset();
+  if (v.insist_until) return VsdState::kPrimaryBackup;
+  const bool held = v.state == VsdState::kPrimaryBackup;
+  const bool challenged = std::exchange(v.challenged, false);
+  const Candidate self = standing(settings.unit, rto_peer, v.settings.priority, in_sync_enough(v));
+  bool other_holds = false, best = true;
+  for (const auto& [unit, peer] : peers) {
+    const VsdAdvert* advert = peer.alive ? peer.advert(v.settings.id) : nullptr;
+    if (advert == nullptr || !is_backup(advert->state)) continue;
+    const Candidate other = standing(unit, peer.last.rto_peer, advert->priority, advert->in_sync);
+    const bool holds = advert->state == VsdState::kPrimaryBackup;
+    if (holds && self.named <= other.named) other_holds = true;
+    if (holds == held && outranks(other, self)) best = false;
+  }
+  if (held) return other_holds && (challenged || !best) ? VsdState::kBackup : VsdState::kPrimaryBackup;
+  return !other_holds && best ? VsdState::kPrimaryBackup : VsdState::kBackup;
+}
+
+}  // namespace nsrp::core

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this member says, and when: on a fixed grid of hb-interval, and at once when something changes.
+#include <algorithm>
+
+#include "core/member_impl.h"
+
+namespace nsrp::core {
+
+Duration Member::Impl::interval() const {
+  const Duration own = settings.hb_interval;
+  return former_pace && now < former_pace->until ? std::min(own, former_pace->interval) : own;
+}
+
+Duration Member::Impl::silence_limit() const {
+  return settings.hb_interval * settings.hb_threshold;
+}
+
+// Manual: init-hold × hb-interval. Never shorter than it takes to be sure that a silent master is dead.
+Duration Member::Impl::hold_time() const {
+  return settings.hb_interval * std::max(settings.init_hold, settings.hb_threshold);
+}
+
+VsdAdvert Member::Impl::advert(const Vsd& v) const {
+  const bool master = v.state == VsdState::kMaster;
+  return VsdAdvert{.vsd = v.settings.id,
+                   .state = v.state,
+                   .priority = v.settings.priority,
+                   .wants_master = v.wants && is_backup(v.state),
+                   .in_sync = master || in_sync_enough(v),
+                   .term = master ? v.term : v.seen,
+                   .handed_to = v.handed_to};
+}
+
+void Member::Impl::speak() {
+  Heartbeat heartbeat{.unit = settings.unit,
+                      .boot_epoch = boot_epoch,
+                      .sequence = sequence,
+                      .hb_interval = settings.hb_interval,
+                      .hb_threshold = settings.hb_threshold,
+                      .leaving = gone,
+                      .rto_enabled = settings.sync_required,
+                      .rto_peer = rto_peer,
+                      .vsds = {}};
+  for (const auto& [id, v] : vsds) heartbeat.vsds.push_back(advert(v));
+  const bool due = now >= next_heartbeat;
+  if (!due && !speak_now && said == heartbeat) return;
+  // Slots that we slept through are not made up for.
+  if (due) next_heartbeat += ((now - next_heartbeat) / interval() + 1) * interval();
+  speak_now = false;
+  renew_leases();
+  heartbeat.sequence = ++sequence;
+  said = heartbeat;
+  out.push_back(SendHeartbeat{std::move(heartbeat)});
+}
+
+}  // namespace nsrp::core

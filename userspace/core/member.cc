@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/member.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/member_impl.h"
+
+namespace nsrp::core {
+
+Member::Impl::Impl(MemberSettings s, Instant created, uint64_t epoch, const std::vector<AdoptedLease>& adopted)
+    : settings(std::move(s)), now(created), boot_epoch(epoch) {
+  for (const VsdSettings& vsd : settings.vsds) {
+    Vsd& v = vsds[vsd.id];
+    v.settings = vsd;
+    v.since = now;
+    v.cause = "the device starts";
+  }
+  for (const AdoptedLease& lease : adopted) {
+    const auto it = vsds.find(lease.vsd);
+    if (it == vsds.end()) continue;
+    it->second.seen = it->second.term = lease.term;
+    it->second.lease.until = lease.until;
+  }
+}
+
+// A lease in force proves that no other member has taken over since; the mastership goes on under its term. Nothing is
+// announced: for the network nothing has changed.
+void Member::Impl::start() {
+  started = true;
+  alone_from = now + silence_limit();
+  next_heartbeat = now;
+  for (auto& [id, v] : vsds) {
+    v.hold_until = now + hold_time();
+    if (v.lease.until <= now) continue;
+    grant(v);
+    set_state(v, VsdState::kMaster, "resumed: the lease of an earlier run is in force");
+  }
+}
+
+void Member::Impl::enter(Instant event_time) {
+  const Instant due = next_deadline();
+  now = std::max(now, event_time);
+  if (!started) return;
+  if (now > due && now - due > interval() / 2) forgive(now - due);
+  check_leases();
+}
+
+Actions Member::Impl::settle() {
+  lose_silent_peers();
+  assign_links();
+  if (started) {
+    for (auto& [id, v] : vsds) {
+      // One decision can make room for the next: who lost a conflict follows the winner.
+      for (int pass = 0; pass < 4; ++pass) {
+        const VsdState before = v.state;
+        evaluate(v);
+        if (v.state == before) break;
+      }
+    }
+    if (leaving) leave();
+    speak();
+    announce_due();
+    if (gone) out.push_back(MayExit{});
+  }
+  return std::exchange(out, {});
+}
+
+void Member::Impl::evaluate(Vsd& v) {
+  switch (v.state) {
+    case VsdState::kMaster:
+      return lead(v);
+    case VsdState::kInitial:
+      if (v.inoperable) return set_state(v, VsdState::kInoperable, v.inoperable_because);
+      end_yield(v, living_master(v) != nullptr);
+      if (now >= v.hold_until) decide(v);
+      return;
+    case VsdState::kPrimaryBackup:
+    case VsdState::kBackup:
+      if (v.inoperable) return set_state(v, VsdState::kInoperable, v.inoperable_because);
+      return decide(v);
+    case VsdState::kInoperable:
+      if (!v.inoperable) return become_initial(v, "operable again");
+      return decide(v);
+    case VsdState::kIneligible:
+      return end_yield(v, living_master(v) != nullptr);
+  }
+}
+
+void Member::Impl::set_state(Vsd& v, VsdState to, std::string cause) {
+  const VsdState from = std::exchange(v.state, to);
+  v.since = now;
+  v.cause = cause;
+  if (!is_backup(to)) {
+    v.wants = false;
+    v.preempt_since.reset();
+    v.insist_until.reset();
+    if (to != VsdState::kInitial) v.commanded = false;
+  }
+  v.challenged = false;
+  out.push_back(StateChanged{v.settings.id, from, to, std::move(cause)});
+}
+
+void Member::Impl::become_initial(Vsd& v, std::string cause) {
+  v.hold_until = now + hold_time();
+  v.waits.clear();
+  set_state(v, VsdState::kInitial, std::move(cause));
+}
+
+Member::Member(MemberSettings settings, Instant now, uint64_t boot_epoch, const std::vector<AdoptedLease>& adopted)
+    : impl_(std::make_unique<Impl>(std::move(settings), now, boot_epoch, adopted)) {}
+
+Member::~Member() = default;
+
+Actions Member::start(Instant now) {
+  impl_->now = std::max(impl_->now, now);
+  impl_->start();
+  return impl_->settle();
+}
+
+Actions Member::on_heartbeat(Instant now, LinkIndex link, const Heartbeat& heartbeat) {
+  if (impl_->stopped()) return {};
+  impl_->enter(now);
+  impl_->hear(link, heartbeat);
+  return impl_->settle();
+}
+
+Actions Member::on_link(Instant now, LinkIndex link, LinkFacts facts) {
+  if (impl_->stopped()) return {};
+  impl_->enter(now);
+  const bool lost_carrier = !facts.present || !facts.carrier;
+  if (facts.present) {
+    impl_->links[link].facts = std::move(facts);
+  } else {
+    impl_->links.erase(link);
+  }
+  // What was heard before says nothing about the link that comes back.
+  if (lost_carrier) {
+    for (auto& [unit, peer] : impl_->peers) peer.links.erase(link);
+  }
+  return impl_->settle();
+}
+
+Actions Member::on_sync(Instant now, bool in_sync, UnitId rto_peer) {
+  if (impl_->stopped()) return {};
+  impl_->enter(now);
+  impl_->in_sync = in_sync;
+  impl_->rto_peer = rto_peer;
+  return impl_->settle();
+}
+
+Actions Member::on_health(Instant now, std::optional<VsdId> vsd, bool operable, const std::string& reason) {
+  if (impl_->stopped()) return {};
+  impl_->enter(now);
+  impl_->apply_health(vsd, operable, reason);
+  return impl_->settle();
+}
+
+Actions Member::on_barrier_done(Instant now, VsdId vsd) {
+  if (impl_->stopped()) return {};
+  impl_->enter(now);
+  const auto it = impl_->vsds.find(vsd);
+  if (it != impl_->vsds.end() && it->second.handover) impl_->finish_handover(it->second);
+  return impl_->settle();
+}
+
+Actions Member::on_settings(Instant now, MemberSettings settings) {
+  if (impl_->stopped()) return {};
+  impl_->enter(now);
+  impl_->apply_settings(std::move(settings));
+  return impl_->settle();
+}
+
+// A refused command changes nothing, not even by the time that has passed.
+Result<Actions> Member::on_command(Instant now, VsdId vsd, ModeCommand mode) {
+  if (std::optional<std::string> sentence = impl_->refusal(vsd, mode)) return fail(std::move(*sentence));
+  impl_->enter(now);
+  impl_->command(impl_->vsds.at(vsd), mode);
+  return impl_->settle();
+}
+
+Actions Member::begin_leave(Instant now) {
+  if (impl_->stopped()) return {};
+  impl_->enter(now);
+  impl_->leaving = true;
+  return impl_->settle();
+}
+
+Actions Member::on_time(Instant now) {
+  if (impl_->stopped()) return {};
+  impl_->enter(now);
+  return impl_->settle();
+}
+
+Instant Member::next_deadline() const {
+  return impl_->next_deadline();
+}
+
+}  // namespace nsrp::core

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is there: what the others said last, and when silence means death.
+#include <algorithm>
+
+#include "core/member_impl.h"
+
+namespace nsrp::core {
+
+namespace {
+constexpr size_t kMaxPeers = 16;  // a flood of invented unit ids must not fill the memory
+constexpr size_t kMaxFormerEpochs = 4;
+}  // namespace
+
+std::string words_ms(Duration d) {
+  return std::to_string(to_ms(d)) + " ms";
+}
+
+const VsdAdvert* Peer::advert(VsdId vsd) const {
+  const auto it = std::find_if(last.vsds.begin(), last.vsds.end(), [vsd](const VsdAdvert& a) { return a.vsd == vsd; });
+  return it == last.vsds.end() ? nullptr : &*it;
+}
+
+Duration Member::Impl::dead_after(const Peer& peer) const {
+  return std::max<Duration>(silence_limit(), peer.last.hb_interval * peer.last.hb_threshold);
+}
+
+bool Member::Impl::alive(UnitId unit) const {
+  const auto it = peers.find(unit);
+  return it != peers.end() && it->second.alive;
+}
+
+bool Member::Impl::any_alive() const {
+  return std::any_of(peers.begin(), peers.end(), [](const auto& entry) { return entry.second.alive; });
+}
+
+// The record of a unit; room is made at the cost of the one dead for longest. nullptr: too many are alive.
+Peer* Member::Impl::peer_for(UnitId unit) {
+  if (const auto it = peers.find(unit); it != peers.end()) return &it->second;
+  if (peers.size() >= kMaxPeers) {
+    auto oldest = peers.end();
+    for (auto it = peers.begin(); it != peers.end(); ++it) {
+      if (it->second.alive) continue;
+      if (oldest == peers.end() || it->second.silence.heard < oldest->second.silence.heard) oldest = it;
+    }
+    if (oldest == peers.end()) return nullptr;
+    peers.erase(oldest);
+  }
+  Peer& peer = peers[unit];
+  peer.unit = unit;
+  return &peer;
+}
+
+void Member::Impl::hear(LinkIndex link, const Heartbeat& heartbeat) {
+  if (heartbeat.unit == settings.unit) return;
+  Peer* peer = peer_for(heartbeat.unit);
+  if (peer == nullptr) return;
+  const bool known = peer->heartbeats > 0;
+  const bool same_run = known && peer->last.boot_epoch == heartbeat.boot_epoch;
+  const auto& former = peer->former_epochs;
+  if (std::find(former.begin(), former.end(), heartbeat.boot_epoch) != former.end()) return;
+  if (same_run && heartbeat.sequence <= peer->last.sequence) {  // a copy from another link, or late
+    peer->links[link] = {now, now};
+    return;
+  }
+  if (known && !same_run) {
+    peer->former_epochs.push_back(peer->last.boot_epoch);
+    if (peer->former_epochs.size() > kMaxFormerEpochs) peer->former_epochs.erase(peer->former_epochs.begin());
+    if (peer->alive) lose(*peer, to_string(peer->unit) + " restarted");
+  }
+  const bool continues = same_run && peer->alive;
+  if (continues) peer->missed += heartbeat.sequence - peer->last.sequence - 1;
+  note_changes(*peer, heartbeat, continues);
+  ++peer->heartbeats;
+  peer->last = heartbeat;
+  peer->silence = {now, now};
+  peer->links[link] = {now, now};
+  if (heartbeat.leaving) {
+    if (peer->alive) lose(*peer, to_string(peer->unit) + " left in order");
+  } else if (!peer->alive) {
+    peer->alive = true;
+    speak_now = started;  // it should not wait for our next slot to learn who is here
+    out.push_back(PeerUp{peer->unit});
+  }
+  for (auto& [id, v] : vsds) {
+    if (v.doubt_until) {
+      lapse(v, "its lease may have run out while the process stood still and " + to_string(peer->unit) + " appeared");
+    }
+  }
+}
+
+void Member::Impl::note_changes(const Peer& peer, const Heartbeat& heartbeat, bool continues) {
+  for (const VsdAdvert& advert : heartbeat.vsds) {
+    const auto it = vsds.find(advert.vsd);
+    if (it == vsds.end()) continue;
+    Vsd& v = it->second;
+    v.seen = std::max(v.seen, advert.term);
+    const VsdAdvert* before = continues ? peer.advert(advert.vsd) : nullptr;
+    if (advert.state == VsdState::kPrimaryBackup && v.state == VsdState::kPrimaryBackup && before != nullptr &&
+        before->state != VsdState::kPrimaryBackup) {
+      v.challenged = true;
+    }
+  }
+}
+
+void Member::Impl::lose(Peer& peer, std::string evidence) {
+  peer.alive = false;
+  peer.lost_because = evidence;
+  out.push_back(PeerLost{peer.unit, std::move(evidence)});
+}
+
+void Member::Impl::lose_silent_peers() {
+  for (auto& [unit, peer] : peers) {
+    if (!peer.alive || now < death_of(peer)) continue;
+    const std::string where = link_names();
+    lose(peer, "no heartbeat of " + to_string(unit) + " for " + words_ms(now - peer.silence.heard) +
+                   (where.empty() ? "" : " on " + where));
+  }
+}
+
+// While we stood still nobody could be heard: what we were waiting for gets that time once more.
+void Member::Impl::forgive(Duration lateness) {
+  const auto later = [&](Instant& t) { t = std::min(now, t + lateness); };
+  for (auto& [unit, peer] : peers) {
+    later(peer.silence.from);
+    for (auto& [link, silence] : peer.links) later(silence.from);
+  }
+  for (auto& [id, v] : vsds) {
+    v.hold_until += lateness;
+    if (v.listen_until) *v.listen_until += lateness;
+    for (auto& [unit, until] : v.waits) until += lateness;
+  }
+}
+
+}  // namespace nsrp::core

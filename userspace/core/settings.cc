@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the configuration and the monitors change while the member runs.
+#include <algorithm>
+
+#include "core/member_impl.h"
+
+namespace nsrp::core {
+
+void Member::Impl::apply_settings(MemberSettings next) {
+  const bool new_pace = next.hb_interval != settings.hb_interval || next.hb_threshold != settings.hb_threshold;
+  if (new_pace && started) {
+    // The peers judge us by what we advertised until they hear the new values; one lost frame must not matter.
+    former_pace =
+        FormerPace{.interval = settings.hb_interval, .silence_limit = silence_limit(), .until = now + silence_limit()};
+    next_heartbeat = now;
+  }
+  for (auto it = vsds.begin(); it != vsds.end();) {
+    const bool kept =
+        std::any_of(next.vsds.begin(), next.vsds.end(), [&](const VsdSettings& vsd) { return vsd.id == it->first; });
+    if (kept) {
+      ++it;
+      continue;
+    }
+    Vsd& v = it->second;
+    const std::string cause = "the VSD group was removed";
+    if (v.state == VsdState::kMaster) {
+      step_down(v, VsdState::kInitial, cause);
+    } else if (v.state != VsdState::kInitial) {
+      set_state(v, VsdState::kInitial, cause);
+    }
+    it = vsds.erase(it);
+  }
+  next.unit = settings.unit;
+  settings = std::move(next);
+  for (const VsdSettings& vsd : settings.vsds) {
+    const auto [it, added] = vsds.try_emplace(vsd.id);
+    Vsd& v = it->second;
+    v.settings = vsd;
+    if (added) {
+      v.since = now;
+      v.cause = "the VSD group was added";
+      v.hold_until = now + hold_time();
+      refresh_health(v);
+    }
+  }
+}
+
+void Member::Impl::apply_health(std::optional<VsdId> vsd, bool operable, const std::string& reason) {
+  if (!vsd) {
+    device_inoperable = operable ? std::nullopt : std::optional(reason);
+  } else if (operable) {
+    vsd_inoperable.erase(*vsd);
+  } else {
+    vsd_inoperable[*vsd] = reason;
+  }
+  for (auto& [id, v] : vsds) refresh_health(v);
+}
+
+void Member::Impl::refresh_health(Vsd& v) {
+  const auto own = vsd_inoperable.find(v.settings.id);
+  v.inoperable = device_inoperable || own != vsd_inoperable.end();
+  if (device_inoperable) {
+    v.inoperable_because = *device_inoperable;
+  } else if (own != vsd_inoperable.end()) {
+    v.inoperable_because = own->second;
+  }
+}
+
+}  // namespace nsrp::core
