@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from .system import LabError, run, run_together, start_time
+from .system import LabError, run, run_together, start_time, wait_until
 from .topology import (BRIDGE, ECHO_PORT, FORWARDED_PORT, GATEWAYS, HA_SWITCH, HOSTS, SWITCHES, TRUST, UNTRUST, cables,
                        link_names, select_cables)
 
@@ -145,7 +145,14 @@ class Network:
 
     def heal(self, link):
         self._set_cables(link, False, healthy=True)
-        self._set_cables(link, True, healthy=True)
+
+        def ports_forward():
+            try:
+                self._set_cables(link, True, healthy=True)
+                return True
+            except LabError:  # a port whose carrier is still on its way refuses the state
+                return False
+        wait_until(ports_forward, 5, f"switch ports of {link}")
 
     def _set_cables(self, link, silent, healthy):
         chosen = select_cables(link, self.ha_switch)
