@@ -15,7 +15,7 @@ namespace nsrp::kernel {
 struct InsertResult {
   size_t installed = 0;  // created or updated
   size_t failed = 0;
-  int last_errno = 0;    // of the last failure
+  int last_errno = 0;  // of the last failure
 };
 
 class Conntrack {

@@ -22,6 +22,7 @@ struct Link {
   MacAddress mac;
   bool up = false;       // administratively
   bool carrier = false;  // IFF_LOWER_UP
+  bool promiscuous = false;
   uint32_t mtu = 0;
   uint32_t speed_mbps = 0;  // 0: unknown
   bool ethernet = false;    // ARPHRD_ETHER and not loopback
@@ -38,8 +39,8 @@ struct WantedRoute {
   Prefix destination;
   IfIndex ifindex;
   std::optional<IpAddress> gateway;
-  uint32_t metric = 0;      // 0: the kernel's default
-  uint32_t table = 254;     // RT_TABLE_MAIN
+  uint32_t metric = 0;   // 0: the kernel's default
+  uint32_t table = 254;  // RT_TABLE_MAIN
   auto operator<=>(const WantedRoute&) const = default;
 };
 
@@ -50,6 +51,9 @@ struct WantedRule {
   auto operator<=>(const WantedRule&) const = default;
 };
 
+using LinkChanged = std::function<void(const Link&)>;
+using LinkGone = std::function<void(IfIndex, const std::string&)>;
+
 class Network {
  public:
   static Result<std::unique_ptr<Network>> open();
@@ -58,34 +62,41 @@ class Network {
   Result<std::vector<Link>> links() const;
   Result<std::optional<Link>> find(const std::string& name) const;
 
-  // Readable when links changed; consume_events() then calls `changed` once per link message, `gone` for deletions.
+  // Readable when links changed; consume_events() then calls `changed` once per link message, `gone` for deletions, and
+  // does not block. Should the kernel have dropped events, every link is reported as it is now: none is missed, but one
+  // may be told twice.
   int events_fd() const;
-  void consume_events(const std::function<void(const Link&)>& changed,
-                      const std::function<void(IfIndex, const std::string&)>& gone);
+  void consume_events(const LinkChanged& changed, const LinkGone& gone);
 
   // Makes the interface carry exactly the wanted addresses among those this object ever put there or found in
-  // `also_ours` (left by an earlier run); foreign addresses stay. IPv6 goes in with nodad.
-  Status set_addresses(IfIndex ifindex, const std::vector<WantedAddress>& wanted,
-                       const std::vector<Prefix>& also_ours);
-  // Routes and rules carry our own protocol number (kRouteProtocol): exactly the wanted ones of it remain.
+  // `also_ours` (left by an earlier run); foreign addresses stay. The first wanted address of a subnet becomes the one
+  // the box speaks from there: IPv4 primary, and the only one of the subnet that is not deprecated in IPv6. A label
+  // longer than the kernel's 15 characters is left out. IPv6 goes in with nodad.
+  Status set_addresses(IfIndex ifindex, const std::vector<WantedAddress>& wanted, const std::vector<Prefix>& also_ours);
+  // Routes and rules carry our own protocol number (kRouteProtocol): exactly the wanted ones of it remain. One that the
+  // kernel refuses does not keep the others out; the first refusal is returned. The kernel drops routes when their
+  // interface goes down administratively and takes none through an interface that is down: call again when it is up.
   Status set_routes(const std::vector<WantedRoute>& wanted);
   Status set_rules(const std::vector<WantedRule>& wanted);
   static constexpr uint8_t kRouteProtocol = 78;
+  static constexpr uint32_t kRulePriority = 10078;
 
   // Unicast filter entries, so that the NIC delivers virtual MACs without promiscuity (NTF_SELF); where a driver
   // refuses, the interface goes promiscuous.
   Status set_unicast_filter(IfIndex ifindex, const std::vector<MacAddress>& macs);
 
   Status set_link_up(IfIndex ifindex, bool up);
-  // The interface's IPv6 link-local address, when it has one that is usable.
+  // The interface's IPv6 link-local address, when it has one that is usable (duplicate address detection is over).
   Result<std::optional<IpAddress>> link_local(IfIndex ifindex) const;
 
-  // arp_ignore, arp_announce, promote_secondaries, rp_filter as a VSI needs them. remember_sysctls() keeps the values
-  // found before for restore_sysctls().
+  // arp_ignore, arp_announce, promote_secondaries, rp_filter as a VSI needs them, and IPv6 addresses that survive the
+  // interface going down. Call it before set_addresses().
   Status prepare_traffic_interface(const std::string& name);
-  // VLAN offload off (tags must be in the frame for XDP), IPv6 link-local on.
+  // VLAN offload off (tags must be in the frame for XDP), IPv6 link-local on, link up.
   Status prepare_ha_interface(const std::string& name);
-  void restore();  // undoes what prepare_* and set_* did
+  // Undoes what prepare_* and the set_* functions did, except that links stay up. The destructor does not: a daemon
+  // that is killed or told to keep things leaves all as it is.
+  void restore();
 
  private:
   Network();

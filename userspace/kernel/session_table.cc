@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/session_table.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "kernel/map_batch.h"
+
+namespace nsrp::kernel {
+namespace {
+
+constexpr size_t kReadBatch = 4096;
+
+Error broken(const std::string& what, int error) {
+  return Error{"cannot " + what + " the session table: " + std::strerror(error)};
+}
+
+bool same(const nsrp_tuple& a, const nsrp_tuple& b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
+struct RingBufferFree {
+  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+
+Status check_layout(int fd, uint32_t key_size, uint32_t value_size) {
+  bpf_map_info info{};
+  uint32_t size = sizeof info;
+  if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0) return fail(broken("look at", errno));
+  if (info.key_size != key_size || info.value_size != value_size)
+    return fail("the session table in the kernel has another layout than this program");
+  return {};
+}
+
+}  // namespace
+
+struct SessionTable::Impl {
+  Maps maps;
+  std::unique_ptr<ring_buffer, RingBufferFree> ring;
+  const std::function<void(const SessionEntry&)>* consume = nullptr;
+  size_t consumed = 0;
+
+  static int on_event(void* context, void* data, size_t size);
+  std::optional<nsrp_session> look_up(const nsrp_tuple& key) const;
+  void drop_index(std::vector<nsrp_tuple>& replies, const std::vector<nsrp_tuple>& owners) const;
+  Result<size_t> put_batch(std::span<const SessionEntry> entries);
+};
+
+SessionTable::SessionTable() = default;
+SessionTable::~SessionTable() = default;
+
+Result<std::unique_ptr<SessionTable>> SessionTable::open(const Datapath& datapath) {
+  return open(Maps{datapath.sessions_fd(), datapath.reply_index_fd(), datapath.session_events_fd()});
+}
+
+Result<std::unique_ptr<SessionTable>> SessionTable::open(const Maps& maps) {
+  if (auto sane = check_layout(maps.sessions, sizeof(nsrp_tuple), sizeof(nsrp_session)); !sane)
+    return fail(sane.error());
+  if (auto sane = check_layout(maps.reply_index, sizeof(nsrp_tuple), sizeof(nsrp_tuple)); !sane)
+    return fail(sane.error());
+  std::unique_ptr<SessionTable> self(new SessionTable);
+  self->impl_ = std::make_unique<Impl>();
+  self->impl_->maps = maps;
+  self->impl_->ring.reset(ring_buffer__new(maps.session_events, &Impl::on_event, self->impl_.get(), nullptr));
+  if (!self->impl_->ring) return fail(broken("listen to", errno));
+  return self;
+}
+
+int SessionTable::events_fd() const {
+  return ring_buffer__epoll_fd(impl_->ring.get());
+}
+
+int SessionTable::Impl::on_event(void* context, void* data, size_t size) {
+  auto* self = static_cast<Impl*>(context);
+  if (size < sizeof(SessionEntry)) return 0;
+  SessionEntry entry;
+  std::memcpy(&entry, data, sizeof entry);
+  ++self->consumed;
+  (*self->consume)(entry);
+  return 0;
+}
+
+size_t SessionTable::consume_events(const std::function<void(const SessionEntry&)>& consume) {
+  impl_->consume = &consume;
+  impl_->consumed = 0;
+  (void)ring_buffer__consume(impl_->ring.get());
+  impl_->consume = nullptr;
+  return impl_->consumed;
+}
+
+std::optional<nsrp_session> SessionTable::Impl::look_up(const nsrp_tuple& key) const {
+  nsrp_session session;
+  if (bpf_map_lookup_elem(maps.sessions, &key, &session) != 0) return std::nullopt;
+  return session;
+}
+
+Status SessionTable::for_each(const std::function<void(std::span<const SessionEntry>)>& visit) const {
+  size_t room = kReadBatch;
+  std::vector<nsrp_tuple> keys(room);
+  std::vector<nsrp_session> values(room);
+  std::vector<SessionEntry> entries;
+  nsrp_tuple position{}, next{};  // the kernel's bookmark: at most the size of a key
+  for (bool first = true, more = true; more;) {
+    auto count = static_cast<uint32_t>(room);
+    const int result = bpf_map_lookup_batch(impl_->maps.sessions, first ? nullptr : &position, &next, keys.data(),
+                                            values.data(), &count, nullptr);
+    const int error = result == 0 ? 0 : errno;
+    if (error == ENOSPC) {  // one hash bucket alone holds more than there is room for
+      room *= 2;
+      keys.resize(room);
+      values.resize(room);
+      continue;
+    }
+    if (error == EINTR || error == EAGAIN) continue;
+    if (error != 0 && error != ENOENT) return fail(broken("read", error));
+    more = error == 0;  // ENOENT: these were the last ones
+    entries.resize(count);
+    for (size_t i = 0; i < count; ++i) entries[i] = {keys[i], values[i]};
+    if (!entries.empty()) visit(entries);
+    position = next;
+    first = false;
+  }
+  return {};
+}
+
+Result<std::vector<SessionEntry>> SessionTable::take_dirty() {
+  std::vector<nsrp_tuple> dirty;
+  auto read = for_each([&](std::span<const SessionEntry> entries) {
+    for (const SessionEntry& entry : entries)
+      if ((entry.session.flags & NSRP_SESSION_DIRTY) != 0) dirty.push_back(entry.key);
+  });
+  if (!read) return fail(read.error());
+
+  std::vector<SessionEntry> taken;
+  for (const nsrp_tuple& key : dirty) {
+    // Read again, so that little can happen before it is written back.
+    auto session = impl_->look_up(key);
+    if (!session || (session->flags & NSRP_SESSION_DIRTY) == 0) continue;  // ended, or exported meanwhile
+    session->flags = static_cast<nsrp_u16>(session->flags & ~NSRP_SESSION_DIRTY);
+    // BPF_EXIST: a record that ended meanwhile must not come back.
+    if (bpf_map_update_elem(impl_->maps.sessions, &key, &*session, BPF_EXIST) == 0) {
+      taken.push_back({key, *session});
+    } else if (errno != ENOENT) {
+      return fail(broken("write to", errno));
+    }
+  }
+  return taken;
+}
+
+Result<size_t> SessionTable::put(std::span<const SessionEntry> entries) {
+  size_t stored = 0;
+  for (size_t first = 0; first < entries.size(); first += kReadBatch) {
+    const auto done = impl_->put_batch(entries.subspan(first, std::min(kReadBatch, entries.size() - first)));
+    if (!done) return fail(done.error());
+    stored += *done;
+  }
+  return stored;
+}
+
+Result<size_t> SessionTable::Impl::put_batch(std::span<const SessionEntry> entries) {
+  std::vector<nsrp_tuple> keys, replies, old_replies, old_owners;
+  std::vector<nsrp_session> values;
+  for (const SessionEntry& entry : entries) {
+    keys.push_back(entry.key);
+    values.push_back(entry.session);
+    const auto present = look_up(entry.key);
+    if (!present || same(present->reply, entry.session.reply)) continue;
+    old_replies.push_back(present->reply);
+    old_owners.push_back(entry.key);
+  }
+  drop_index(old_replies, old_owners);
+
+  const auto stored = map_batch::update(maps.sessions, std::span(keys), std::span(values));
+  if (!stored) return fail(broken("write to", stored.error()));
+  map_batch::keep(keys, *stored);
+  map_batch::keep(values, *stored);
+  for (const nsrp_session& session : values) replies.push_back(session.reply);
+  const auto indexed = map_batch::update(maps.reply_index, std::span(replies), std::span(keys));
+  if (!indexed) return fail(broken("write to the index of", indexed.error()));
+  // A record that replies do not lead to would be half a session: it goes.
+  std::vector<nsrp_tuple> unindexed;
+  for (size_t i = 0; i < keys.size(); ++i)
+    if (!(*indexed)[i]) unindexed.push_back(keys[i]);
+  if (auto gone = map_batch::remove(maps.sessions, std::span(unindexed)); !gone)
+    return fail(broken("write to", gone.error()));
+  return keys.size() - unindexed.size();
+}
+
+// Takes the reply tuples out of the index, unless another record has taken them over since.
+void SessionTable::Impl::drop_index(std::vector<nsrp_tuple>& replies, const std::vector<nsrp_tuple>& owners) const {
+  for (size_t i = 0; i < replies.size(); ++i) {
+    nsrp_tuple owner;
+    if (bpf_map_lookup_elem(maps.reply_index, &replies[i], &owner) == 0 && same(owner, owners[i]))
+      (void)bpf_map_delete_elem(maps.reply_index, &replies[i]);
+  }
+}
+
+Status SessionTable::remove(std::span<const nsrp_tuple> keys) {
+  std::vector<nsrp_tuple> replies, owners;
+  for (const nsrp_tuple& key : keys) {
+    const auto present = impl_->look_up(key);
+    if (!present) continue;
+    replies.push_back(present->reply);
+    owners.push_back(key);
+  }
+  // The index goes first: it never leads to a record that is not there.
+  impl_->drop_index(replies, owners);
+  if (auto gone = map_batch::remove(impl_->maps.sessions, std::span(owners)); !gone)
+    return fail(broken("write to", gone.error()));
+  return {};
+}
+
+Result<size_t> SessionTable::count() const {
+  size_t count = 0;
+  auto read = for_each([&](std::span<const SessionEntry> entries) { count += entries.size(); });
+  if (!read) return fail(read.error());
+  return count;
+}
+
+}  // namespace nsrp::kernel
