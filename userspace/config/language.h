@@ -9,9 +9,9 @@
 // A configuration file is a list of set commands; `#` begins a comment line.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "base/result.h"
@@ -24,36 +24,39 @@ using Words = std::vector<std::string>;
 // What the daemon does for a command. set and unset rows change the Config through apply(); the others are carried out
 // by the daemon, with the command's arguments.
 enum class CommandId : uint8_t {
-  kSet,    // changes the configuration (set … and unset …)
+  kSet,  // changes the configuration (set … and unset …)
   kUnsetAll,
   kSave,
   kReset,
   kGetNsrp,
   kGetNsrpCluster,
-  kGetNsrpVsdGroup,   // argument: VSD id, optional
+  kGetNsrpVsdGroup,  // argument: VSD id, optional
   kGetNsrpHaLink,
   kGetNsrpRtoMirror,
   kGetNsrpMonitor,
   kGetNsrpCounters,
-  kGetInterface,      // argument: name, optional
+  kGetInterface,  // argument: name, optional
   kGetRoute,
   kGetConfig,
   kGetEvent,
   kGetSession,
   kGetSystem,
-  kExecVsdMode,       // arguments: VSD id, mode word
+  kExecVsdMode,  // arguments: VSD id, mode word
   kClearNsrpCounters,
 };
 
 struct Command {
   CommandId id;
-  Words words;                        // with keywords written out in full
-  std::vector<std::string> arguments; // the variable words, in order
-  size_t row = 0;                     // index into the grammar table
-  bool propagates = false;            // manual ch. 1, Table 1
+  Words words;                         // with keywords written out in full
+  std::vector<std::string> arguments;  // the variable words, in order
+  size_t row = 0;                      // index into the grammar table
+  // Not in the manual's Table 1 (ch. 1) of commands that stay on the device. A command on a local interface stays too,
+  // which depends on the configuration: see propagates().
+  bool propagates = false;
 };
 
 Result<Words> split_words(std::string_view line);
+std::string join_words(const Words& words);  // names with blanks in quotes, so that split_words() gives `words` again
 Result<Command> parse(const Words& words);
 
 // Carries out a kSet or kUnsetAll command on `config`. On error `config` is as before.
@@ -63,6 +66,10 @@ Status apply(Config& config, const Command& command);
 // through known VSIs. apply() ends with it.
 Status validate(const Config& config);
 
+// Whether the command concerns all members: `config` is the configuration that holds after the command, or before it
+// when it removes something.
+bool propagates(const Config& config, const Command& command);
+
 // The configuration as set commands, one per line, in an order that load() accepts.
 std::string print(const Config& config);
 
@@ -70,6 +77,7 @@ std::string print(const Config& config);
 Result<Config> load(std::string_view text, std::string_view file_name);
 
 // What may follow these words, one line per possibility: "word<TAB>help". The last word may be partial ("" lists all).
+// What stands in angle brackets is not to be typed: "<priority:1-254>" a variable, "<return>" the end of the command.
 std::vector<std::string> completions(const Words& words);
 
 // The language as Markdown, for docs/commands.md: every row with ranges, defaults, propagation.

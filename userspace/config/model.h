@@ -75,7 +75,7 @@ struct Config {
 struct Vsi {
   std::string ifname;
   VsdId vsd;
-  Vid vid;          // derived from cluster, interface name and VSD
+  Vid vid;          // derived from interface name and VSD, see vsi.cc
   MacAddress vmac;  // locally administered: 02:4e:53:…
   std::vector<Prefix> addresses;
   std::string name() const;  // "eth1" for VSD 0, else "eth1:1"
@@ -84,6 +84,19 @@ struct Vsi {
 
 // Every VSI of the configuration, in order of name. Empty outside a cluster.
 std::vector<Vsi> vsis_of(const Config& config);
+
+// "eth1" for VSD 0, else "eth1:1".
+std::string vsi_name(const std::string& ifname, VsdId vsd);
+
+// Addresses of the interface that are local to this device: all that `set interface eth1 ip` gave, unless VSD group 0
+// of a cluster has made them VSIs.
+std::vector<Prefix> local_addresses_of(const Config& config, const std::string& ifname);
+
+// A manage IP with the prefix length of the interface's subnet it lies in. nullopt: it lies in none.
+std::optional<Prefix> manage_prefix(const Interface& interface, const IpAddress& manage_ip);
+
+// Interfaces in the order in which people count: eth2 before eth10.
+std::vector<const Interface*> interfaces_in_order(const Config& config);
 
 // HA interfaces in the manual's order (lowest number first): ha1 before ha2, eth2 before eth10. At most three count.
 std::vector<std::string> ha_interfaces_of(const Config& config);

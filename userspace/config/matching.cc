@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/matching.h"
+
+#include <algorithm>
+#include <set>
+
+#include "config/words.h"
+
+namespace nsrp::config {
+
+Matching::Matching() {
+  for (const Form& form : grammar().forms) live_.push_back(&form);
+}
+
+const Form* Matching::complete() const {
+  const auto ends_here = [this](const Form* form) { return form->tokens.size() == depth(); };
+  const auto found = std::ranges::find_if(live_, ends_here);
+  return found == live_.end() ? nullptr : *found;
+}
+
+std::vector<std::string> Matching::next_keywords() const {
+  std::set<std::string> keywords;
+  for (const Form* form : live_) {
+    if (form->tokens.size() > depth() && form->tokens[depth()].variable == nullptr) {
+      keywords.emplace(form->tokens[depth()].keyword);
+    }
+  }
+  return {keywords.begin(), keywords.end()};
+}
+
+std::vector<const Variable*> Matching::next_variables() const {
+  std::vector<const Variable*> variables;
+  for (const Form* form : live_) {
+    if (form->tokens.size() <= depth()) continue;
+    const Variable* variable = form->tokens[depth()].variable;
+    if (variable != nullptr && std::ranges::find(variables, variable) == variables.end()) {
+      variables.push_back(variable);
+    }
+  }
+  return variables;
+}
+
+// Every interface name is a VSI name too.
+std::vector<const Variable*> Matching::offered_variables() const {
+  std::vector<const Variable*> variables = next_variables();
+  const auto is = [](Kind kind) { return [kind](const Variable* variable) { return variable->kind == kind; }; };
+  if (std::ranges::any_of(variables, is(Kind::kVsi))) std::erase_if(variables, is(Kind::kInterface));
+  return variables;
+}
+
+std::vector<std::string> Matching::expected_next() const {
+  std::vector<std::string> expected = next_keywords();
+  for (const Variable* variable : offered_variables()) expected.push_back(expectation(*variable));
+  return expected;
+}
+
+std::string Matching::after() const {
+  return words_.empty() ? "" : " after \"" + join_words(words_) + "\"";
+}
+
+Result<std::string> Matching::match_keyword(const std::string& word) const {
+  std::vector<std::string> matching;
+  for (std::string& keyword : next_keywords()) {
+    if (word.empty() || !starts_with_ignoring_case(keyword, word)) continue;
+    if (keyword.size() == word.size()) return std::move(keyword);
+    matching.push_back(std::move(keyword));
+  }
+  if (matching.size() > 1) return fail(quoted(word) + " is ambiguous" + after() + ": " + join_or(matching));
+  return matching.empty() ? "" : std::move(matching[0]);
+}
+
+template <class Fits>
+void Matching::advance(std::string word, Fits fits) {
+  std::erase_if(live_,
+                [&](const Form* form) { return form->tokens.size() <= depth() || !fits(form->tokens[depth()]); });
+  words_.push_back(std::move(word));
+}
+
+// A word may suit several variables (an interface, or a VSI): all of them stay in the walk.
+Status Matching::feed_variable(const std::string& word) {
+  const std::vector<const Variable*> candidates = next_variables();
+  std::vector<const Variable*> accepting;
+  std::string value;
+  Error error;
+  for (const Variable* candidate : candidates) {
+    Result<std::string> checked = check(*candidate, word);
+    if (checked) {
+      accepting.push_back(candidate);
+      value = *checked;
+    } else {
+      error = checked.error();
+    }
+  }
+  if (accepting.empty()) return fail(error);
+  advance(std::move(value), [&](const Token& token) {
+    return token.variable != nullptr && std::ranges::find(accepting, token.variable) != accepting.end();
+  });
+  return {};
+}
+
+Status Matching::feed(std::string_view raw_word) {
+  const Result<std::string> word = clean_word(raw_word);
+  if (!word) return fail(word.error());
+  Result<std::string> keyword = match_keyword(*word);
+  if (!keyword) return fail(keyword.error());
+  if (!keyword->empty()) {
+    advance(*keyword, [&](const Token& token) { return token.keyword == *keyword; });
+    return {};
+  }
+  if (!next_variables().empty()) return feed_variable(*word);
+  const std::vector<std::string> allowed = next_keywords();
+  if (allowed.empty()) return fail("unexpected word " + quoted(*word) + after());
+  const std::string what = words_.empty() ? "unknown command " : "unknown keyword ";
+  return fail(what + quoted(*word) + after() + "; allowed: " + join_comma(allowed));
+}
+
+Values values_of(const Form& form, const Words& words) {
+  std::vector<std::pair<std::string_view, std::string>> values;
+  for (size_t i = 0; i < form.tokens.size(); ++i) {
+    if (form.tokens[i].variable != nullptr) values.emplace_back(form.tokens[i].variable->name, words[i]);
+  }
+  return Values(std::move(values));
+}
+
+}  // namespace nsrp::config

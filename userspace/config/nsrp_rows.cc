@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cluster, HA links, RTO mirror, monitoring.
+#include <algorithm>
+
+#include "config/scalar_rows.h"
+#include "config/words.h"
+
+namespace nsrp::config {
+
+namespace {
+
+// Joining creates VSD group 0, which turns the interfaces in security zones into VSIs; an operator who has removed the
+// group and changes from one cluster id to another has joined already (manual ch. 1, NSRP Clusters).
+Status set_cluster(Config& config, const Values& values) {
+  const bool joins = config.cluster.value == 0;
+  config.cluster.value = static_cast<uint8_t>(values.number("cluster-id"));
+  if (joins && config.cluster.value != 0) config.vsd_groups.try_emplace(VsdId{0}, VsdGroup{.id = VsdId{0}});
+  return {};
+}
+
+Printed print_cluster(const Config& config) {
+  if (config.cluster.value == 0) return {};
+  return {{std::to_string(config.cluster.value)}};
+}
+
+Status set_monitor(Config& config, const Values& values) {
+  MonitoredInterface object{.ifname = values.text("interface")};
+  if (values.has("weight")) object.weight = static_cast<uint8_t>(values.number("weight"));
+  std::vector<MonitoredInterface>& all = config.monitored;
+  std::erase_if(all, [&](const MonitoredInterface& other) { return other.ifname == object.ifname; });
+  const auto place = std::ranges::upper_bound(all, object.ifname, interface_name_less, &MonitoredInterface::ifname);
+  all.insert(place, object);
+  return {};
+}
+
+Status unset_monitor(Config& config, const Values& values) {
+  const std::string& ifname = values.text("interface");
+  const size_t gone = std::erase_if(config.monitored, [&](const auto& object) { return object.ifname == ifname; });
+  return gone == 0 ? fail("interface " + ifname + " is not monitored") : Status{};
+}
+
+Printed print_monitor(const Config& config) {
+  Printed printed;
+  for (const MonitoredInterface& object : config.monitored) {
+    const bool standard = object.weight == MonitoredInterface{}.weight;
+    printed.push_back({object.ifname, standard ? "" : std::to_string(object.weight)});
+  }
+  return printed;
+}
+
+constexpr Row kRows[] = {
+    {"set nsrp cluster id <cluster-id>", CommandId::kSet,
+     "Join a cluster, which creates VSD group 0; id 0 leaves the cluster", Propagation::kNever, set_cluster,
+     print_cluster},
+    {"unset nsrp cluster id", CommandId::kSet, "Leave the cluster", Propagation::kNever, restore<&Config::cluster>},
+    {"set nsrp cluster name <name>", CommandId::kSet, "Name that all members share, e.g. for certificates and SNMP",
+     Propagation::kAlways, assign<&Config::cluster_name>, shown<&Config::cluster_name>},
+    {"unset nsrp cluster name", CommandId::kSet, "Remove the cluster's name", Propagation::kAlways,
+     restore<&Config::cluster_name>},
+    {"set nsrp arp <announcements>", CommandId::kSet, "How often a new master announces each of its VSIs",
+     Propagation::kAlways, assign<&Config::arp>, shown<&Config::arp>},
+    {"unset nsrp arp", CommandId::kSet, "Return to the default number of announcements", Propagation::kAlways,
+     restore<&Config::arp>},
+    {"set nsrp data-forwarding", CommandId::kSet,
+     "Pass packets for a VSD mastered elsewhere over the HA data link (default: on)", Propagation::kAlways,
+     assign_switch<&Config::data_forwarding, true>},
+    {"unset nsrp data-forwarding", CommandId::kSet,
+     "Drop packets for a VSD mastered elsewhere, and show its VSIs as down", Propagation::kAlways,
+     assign_switch<&Config::data_forwarding, false>, shown<&Config::data_forwarding>},
+    {"set nsrp rto-mirror sync", CommandId::kSet, "Mirror run-time objects (sessions) to the peer (default: off)",
+     Propagation::kAlways, assign_switch<&Config::rto_sync, true>, shown<&Config::rto_sync>},
+    {"unset nsrp rto-mirror sync", CommandId::kSet, "Stop mirroring run-time objects", Propagation::kAlways,
+     assign_switch<&Config::rto_sync, false>},
+    {"set nsrp secondary-path <interface>", CommandId::kSet,
+     "Interface that carries VSD heartbeats when every HA link is down", Propagation::kAlways,
+     assign<&Config::secondary_path>, shown<&Config::secondary_path>},
+    {"unset nsrp secondary-path", CommandId::kSet, "Use no secondary path", Propagation::kAlways,
+     restore<&Config::secondary_path>},
+    {"set nsrp monitor interface <interface> [weight <weight>]", CommandId::kSet,
+     "Fail over when the interface goes down; its weight adds up towards the threshold of 255", Propagation::kNever,
+     set_monitor, print_monitor},
+    {"unset nsrp monitor interface <interface>", CommandId::kSet, "Monitor the interface no longer",
+     Propagation::kNever, unset_monitor},
+};
+
+}  // namespace
+
+std::span<const Row> nsrp_rows() {
+  return kRows;
+}
+
+}  // namespace nsrp::config
