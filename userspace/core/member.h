@@ -56,6 +56,7 @@ struct LinkFacts {
   bool carrier = false;
   uint32_t speed_mbps = 0;  // 0: unknown, taken as fast enough to carry packets
   std::string name;         // "ha1", for the operator
+  bool operator==(const LinkFacts&) const = default;
 };
 
 enum class ModeCommand : uint8_t { kMaster, kBackup, kPrimaryBackup, kInitial, kIneligible };

@@ -35,11 +35,7 @@ struct ControlLink {
   MacAddress mac;
   IpAddress link_local;
   core::LinkFacts facts;
-  bool operator==(const ControlLink& other) const {
-    return index == other.index && ifname == other.ifname && ifindex == other.ifindex && mac == other.mac &&
-           link_local == other.link_local && facts.present == other.facts.present &&
-           facts.carrier == other.facts.carrier && facts.speed_mbps == other.facts.speed_mbps;
-  }
+  bool operator==(const ControlLink&) const = default;
 };
 
 struct PeerAddress {  // where a member is reached on one of our links

@@ -162,7 +162,7 @@ Status Daemon::watch_signals() {
 
 void Daemon::run() {
   events_.add(EventId::k_started, "unit=" + to_string(unit_) + " cluster=" + std::to_string(config_.cluster.value) +
-                                      " config=" + quoted(options_.config_file));
+                                      " config=" + quote(options_.config_file));
   check_forwarding();
   sd_notify(0, "READY=1");
   loop_->run();
@@ -213,7 +213,7 @@ void Daemon::on_action(const core::Action& action) {
     events_.add(EventId::k_peer_up, "peer=" + to_string(up->unit));
     refresh_peer();
   } else if (const auto* lost = std::get_if<core::PeerLost>(&action)) {
-    events_.add(EventId::k_peer_lost, "peer=" + to_string(lost->unit) + " evidence=" + quoted(lost->evidence));
+    events_.add(EventId::k_peer_lost, "peer=" + to_string(lost->unit) + " evidence=" + quote(lost->evidence));
     refresh_peer();
   } else if (const auto* conflict = std::get_if<core::Conflict>(&action)) {
     events_.add(EventId::k_master_conflict,
@@ -232,8 +232,8 @@ void Daemon::on_action(const core::Action& action) {
 
 void Daemon::on_state_changed(const core::StateChanged& change) {
   events_.add(EventId::k_vsd_state, "vsd=" + std::to_string(change.vsd.value) +
-                                        " from=" + quoted(core::to_string(change.from)) +
-                                        " to=" + quoted(core::to_string(change.to)) + " cause=" + quoted(change.cause));
+                                        " from=" + quote(core::to_string(change.from)) +
+                                        " to=" + quote(core::to_string(change.to)) + " cause=" + quote(change.cause));
   refresh_rto();
 }
 

@@ -147,7 +147,7 @@ Daemon::Answer Daemon::change_config(const Command& command) {
   }
   if (wanted == config_) return {};
   if (Status applied = apply_config(wanted); !applied) return {1, "", applied.error().message};
-  events_.add(EventId::k_config_changed, "command=" + quoted(joined(command.words)));
+  events_.add(EventId::k_config_changed, "command=" + quote(joined(command.words)));
   check_forwarding();
   return {};
 }
@@ -157,7 +157,7 @@ Daemon::Answer Daemon::save_config() {
     return {1, "", saved.error().message};
   }
   saved_config_ = config_;
-  events_.add(EventId::k_config_saved, "file=" + quoted(options_.config_file));
+  events_.add(EventId::k_config_saved, "file=" + quote(options_.config_file));
   return {0, "saved to " + options_.config_file + "\n", ""};
 }
 

@@ -40,13 +40,13 @@ Status Daemon::refresh_links() {
 
 Status Daemon::apply_config(const config::Config& wanted) {
   if (Status applied = apply_to_kernel(wanted); !applied) {
-    events_.add(EventId::k_config_apply_failed, "cause=" + quoted(applied.error().message));
+    events_.add(EventId::k_config_apply_failed, "cause=" + quote(applied.error().message));
     (void)apply_to_kernel(config_);  // back to what held before: a refused command changes nothing
     return applied;
   }
   config_ = wanted;
   if (Status noted = replace_file(applied_file(), config::print(config_)); !noted) {
-    events_.add(EventId::k_config_apply_failed, "cause=" + quoted(noted.error().message));
+    events_.add(EventId::k_config_apply_failed, "cause=" + quote(noted.error().message));
   }
   feed_control_thread();
   refresh_rto();
@@ -85,7 +85,7 @@ std::vector<ControlLink> Daemon::control_links() const {
     const Result<std::optional<IpAddress>> local = network_->link_local(link->second.ifindex);
     result.push_back({index, name, link->second.ifindex, link->second.mac,
                       local && local->has_value() ? **local : IpAddress{Family::kIpv6, {}},
-                      core::LinkFacts{true, link->second.carrier, link->second.speed_mbps}});
+                      core::LinkFacts{true, link->second.carrier, link->second.speed_mbps, name}});
   };
   const std::vector<std::string> names = config::ha_interfaces_of(config_);
   for (size_t i = 0; i < std::min(names.size(), kMaxHaLinks); ++i) {
@@ -103,7 +103,8 @@ void Daemon::on_links_changed() {
   const auto ha = config::ha_interfaces_of(config_);
   bool identity_changed = false;
   for (const auto& [name, interface] : config_.interfaces) {
-    const auto old = before.find(name), now = links_.find(name);
+    const auto old = before.find(name);
+    const auto now = std::as_const(links_).find(name);
     const bool was = old != before.end(), is = now != links_.end();
     if (was != is || (is && (old->second.ifindex != now->second.ifindex || old->second.mac != now->second.mac))) {
       identity_changed = true;
@@ -115,7 +116,7 @@ void Daemon::on_links_changed() {
   }
   if (identity_changed) {
     if (Status applied = apply_to_kernel(config_); !applied) {
-      events_.add(EventId::k_config_apply_failed, "cause=" + quoted(applied.error().message));
+      events_.add(EventId::k_config_apply_failed, "cause=" + quote(applied.error().message));
     }
     control_->set_announce_targets(announce_targets(config_, links_));
   }
@@ -137,7 +138,7 @@ void Daemon::evaluate_monitors() {
   const bool operable = sum < kFailoverThreshold;
   if (sum != monitor_sum_) {
     events_.add(EventId::k_monitor, "sum=" + std::to_string(sum) + " threshold=" + std::to_string(kFailoverThreshold) +
-                                        " failed=" + quoted(failed));
+                                        " failed=" + quote(failed));
   }
   monitor_sum_ = sum;
   if (operable == operable_) return;
@@ -183,7 +184,7 @@ void Daemon::refresh_data_link() {
   }
   data_link_ = wanted;
   if (Status set = datapath_->set_data_link(wanted, config_.cluster, config_.data_forwarding); !set) {
-    events_.add(EventId::k_config_apply_failed, "cause=" + quoted("data link: " + set.error().message));
+    events_.add(EventId::k_config_apply_failed, "cause=" + quote("data link: " + set.error().message));
   }
 }
 

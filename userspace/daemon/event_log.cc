@@ -95,7 +95,7 @@ std::vector<Event> EventLog::recent() const {
   return {recent_.begin(), recent_.end()};
 }
 
-std::string quoted(std::string_view value) {
+std::string quote(std::string_view value) {
   std::string text = "\"";
   for (const char c : value) {
     if (c == '"' || c == '\\') text += '\\';

@@ -74,6 +74,6 @@ class EventLog {
 };
 
 // key="a value": quoted, with quotes and control characters made harmless.
-std::string quoted(std::string_view value);
+std::string quote(std::string_view value);
 
 }  // namespace nsrp::daemon
