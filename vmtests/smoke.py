@@ -100,8 +100,8 @@ class ALoneGateway(GuestTest):
         try:
             self.guest.until(f"{self.nsrp('get nsrp')} | grep -q '\"state\":\"master\"'")
         except Exception as error:
-            log = cls.daemon.stdout() + cls.daemon.stderr()
-            raise AssertionError(f"{error}\nnsrpd (exit {cls.daemon.status}) said:\n{log[-6000:]}") from error
+            said = cls.daemon.output()[-6000:]
+            raise AssertionError(f"{error}\nnsrpd (exit {cls.daemon.status}) said:\n{said}") from error
 
     def test_answers_arp_for_its_vsi_with_the_virtual_mac(self):
         self.assertTrue(self.mac_behind("10.1.0.1").startswith(VIRTUAL_MAC_PREFIX))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a failure, a planned switchover and the way back cost the traffic, for OpenNSRP and for keepalived + conntrackd."""
+"""What a failure, a planned switchover and the way back cost the traffic: OpenNSRP, and keepalived + conntrackd."""
 import argparse
 import dataclasses
 import json
@@ -144,8 +144,8 @@ def rows_of(scenario, runners):
 
 def report(runners, arguments):
     heading = ["system", "runs", "gap ms", "ratio", "packets lost", "TCP broken", "runs with", "TCP stall ms", "holders"]
-    print(f"\n{arguments.connections} TCP connections and {arguments.udp_rate} UDP packets/s through SNAT; min/median/max; "
-          "ratio: median gap to OpenNSRP's at settings of the same kind\n")
+    print(f"\n{arguments.connections} TCP connections and {arguments.udp_rate} UDP packets/s through SNAT; "
+          "min/median/max; ratio: median gap to OpenNSRP's at settings of the same kind\n")
     for scenario in arguments.scenarios:
         print(f"{scenario}: {SCENARIOS[scenario]}\n{table(heading, rows_of(scenario, runners))}\n")
     for runner in runners:

@@ -159,8 +159,8 @@ class Keepalived(PairUnderTest):
         self.conntrackd[node] = self.spawn(node, "conntrackd", "-C", f"{folder}/conntrackd.conf")
         wait_until(lambda: self.control(node, "-s").returncode == 0, 10, f"conntrackd on {node}")
         self.keepalived[node] = self.spawn(
-            node, "keepalived", "--dont-fork", "--vrrp", "--log-console", "--log-detail", "-f", f"{folder}/keepalived.conf",
-            "-p", f"{folder}/keepalived.pid", "-r", f"{folder}/vrrp.pid")
+            node, "keepalived", "--dont-fork", "--vrrp", "--log-console", "--log-detail",
+            "-f", f"{folder}/keepalived.conf", "-p", f"{folder}/keepalived.pid", "-r", f"{folder}/vrrp.pid")
 
     def kill(self, node):
         """All at once: a parent that lives would start its child anew, a child that outlives it would clean up."""

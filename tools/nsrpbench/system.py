@@ -67,7 +67,8 @@ class PairUnderTest(abc.ABC):
         wait_until(lambda: STANDBY in self.holders(), 20, f"{self.name}: takeover by {STANDBY}", 0.02)
 
     def wait_replicated(self, sessions):
-        wait_until(lambda: self.replicated(STANDBY) >= sessions, 30, f"{self.name}: {sessions} sessions at {STANDBY}", 0.2)
+        wait_until(lambda: self.replicated(STANDBY) >= sessions, 30,
+                   f"{self.name}: {sessions} sessions at {STANDBY}", 0.2)
 
     def cut(self, node):
         """Every cable of the node swallows its frames, carrier stays up: nothing tells anybody but silence."""

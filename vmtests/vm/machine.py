@@ -48,6 +48,9 @@ class Job:
     def stderr(self):
         return self.err.decode(errors="replace")
 
+    def output(self):
+        return self.stdout() + self.stderr()
+
 
 class Machine:
     # Ready in 5 s on an idle machine; a builder that also compiles may need many times that.
@@ -83,7 +86,7 @@ class Machine:
     def wait(self, job, deadline_s=60):
         if not job.ended.wait(deadline_s):
             self.signal(job, signal.SIGKILL)
-            raise MachineError(f"{self.name}: not done after {deadline_s} s: {job.script}\n{job.stdout()}{job.stderr()}")
+            raise MachineError(f"{self.name}: not done after {deadline_s} s: {job.script}\n{job.output()}")
         if job.status is None:
             raise MachineError(f"{self.name}: the guest died during: {job.script}\n{self.console()[-2000:]}")
         return job
@@ -99,7 +102,7 @@ class Machine:
         """Runs a script that must succeed and returns what it printed."""
         job = self.run(script, deadline_s)
         if job.status != 0:
-            raise MachineError(f"{self.name}: exit {job.status}: {script}\n{job.stdout()}{job.stderr()}")
+            raise MachineError(f"{self.name}: exit {job.status}: {script}\n{job.output()}")
         return job.stdout()
 
     def until(self, script, deadline_s=60):
@@ -110,7 +113,7 @@ class Machine:
             if job.status == 0:
                 return job.stdout()
             if time.monotonic() > end:
-                raise MachineError(f"{self.name}: still not after {deadline_s} s: {script}\n{job.stdout()}{job.stderr()}")
+                raise MachineError(f"{self.name}: still not after {deadline_s} s: {script}\n{job.output()}")
             time.sleep(0.2)
 
     def console(self):
