@@ -55,7 +55,7 @@ struct nsrp_advert_frame {
 	struct ipv6hdr ip6;
 	struct nsrp_nd nd;
 	struct nsrp_nd_link_option option;
-} __attribute__((packed));
+} __attribute__((packed, aligned(2)));
 
 /* What an ICMPv6 checksum covers (RFC 4443, 2.3): pseudo-header, then the message. */
 struct nsrp_advert_sum {

@@ -13,7 +13,7 @@ struct nsrp_frame_head {
 	struct ethhdr eth;
 	nsrp_u8 version;
 	nsrp_u8 cluster_id;
-} __attribute__((packed));
+} __attribute__((packed, aligned(2)));
 
 static __always_inline void nsrp_note_heartbeat(const struct ethhdr *eth, const void *end,
 						const nsrp_u8 *own_mac)

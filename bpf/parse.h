@@ -24,7 +24,7 @@ struct nsrp_arp {
 	nsrp_u8 sender_ip[4];
 	nsrp_u8 target_mac[6];
 	nsrp_u8 target_ip[4];
-} __attribute__((packed));
+} __attribute__((packed, aligned(2)));
 
 /* Its part that says what follows */
 struct nsrp_arp_head {
@@ -33,7 +33,7 @@ struct nsrp_arp_head {
 	nsrp_u8 hardware_len;
 	nsrp_u8 protocol_len;
 	__be16 operation;
-} __attribute__((packed));
+} __attribute__((packed, aligned(2)));
 
 /* Neighbour solicitation or advertisement (RFC 4861, 4.3 and 4.4) */
 struct nsrp_nd {
@@ -43,13 +43,13 @@ struct nsrp_nd {
 	nsrp_u8 flags; /* advertisement: R, S, O */
 	nsrp_u8 reserved[3];
 	nsrp_u8 target[16];
-} __attribute__((packed));
+} __attribute__((packed, aligned(2)));
 
 struct nsrp_nd_link_option {
 	nsrp_u8 type;
 	nsrp_u8 length; /* in units of 8 octets */
 	nsrp_u8 mac[6];
-} __attribute__((packed));
+} __attribute__((packed, aligned(2)));
 
 struct nsrp_vlan_frame {
 	nsrp_u8 dest[6];
@@ -57,7 +57,7 @@ struct nsrp_vlan_frame {
 	__be16 tpid;
 	__be16 tci;
 	__be16 proto;
-} __attribute__((packed));
+} __attribute__((packed, aligned(2)));
 
 enum {
 	NSRP_ARP_REQUEST = 1,

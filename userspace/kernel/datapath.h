@@ -79,14 +79,16 @@ class Datapath {
   static Result<std::unique_ptr<Datapath>> open(const DatapathOptions& options);
   ~Datapath();
 
-  bool adopted() const;           // maps of an earlier run were found
-  bool sessions_supported() const;  // the kernel has the conntrack kfuncs (6.1 with nf_conntrack)
+  bool adopted() const;             // maps of an earlier run were found
+  bool sessions_supported() const;  // tc programs can read conntrack here; otherwise no session is recorded
 
   // XDP natively where the driver can, generic otherwise; tc ingress and egress on clsact. Attaching twice replaces the
   // programs without a gap. Refuses an interface that carries somebody else's XDP program.
   Result<XdpMode> attach_traffic(IfIndex ifindex);
   Result<XdpMode> attach_ha(IfIndex ifindex);
   Status detach(IfIndex ifindex);
+  // Interfaces of this namespace with programs of ours, also those an earlier run left there.
+  std::vector<IfIndex> attached() const;
 
   // Each replaces the whole table by what is given, without a moment in which an entry that stays is missing.
   Status set_interfaces(std::span<const InterfaceEntry> entries);
@@ -105,6 +107,9 @@ class Datapath {
   int sessions_fd() const;
   int reply_index_fd() const;
   int session_events_fd() const;
+
+  // A loaded program by its name, "nsrp_tc_out"; throws std::out_of_range for any other. For BPF_PROG_TEST_RUN.
+  int program_fd(const std::string& name) const;
 
   // Detaches from every interface in this namespace and unpins everything: what SIGTERM does unless asked to keep.
   void remove();

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/datapath.h"
+
+#include <bpf/bpf.h>
+#include <net/if.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "kernel/bpf_objects.h"
+#include "kernel/counters.h"
+#include "kernel/lease_table.h"
+#include "kernel/libbpf_log.h"
+#include "kernel/map_table.h"
+#include "kernel/pins.h"
+#include "kernel/session_support.h"
+#include "kernel/tc_attach.h"
+#include "kernel/xdp_attach.h"
+
+namespace nsrp::kernel {
+namespace {
+
+void copy_mac(const MacAddress& from, nsrp_u8 (&to)[6]) {
+  std::memcpy(to, from.bytes.data(), sizeof(to));
+}
+
+nsrp_vsi to_abi(const VsiEntry& entry) {
+  nsrp_vsi vsi{};
+  vsi.ifindex = entry.ifindex.value;
+  vsi.vid = entry.vid.value;
+  vsi.vsd = entry.vsd.value;
+  copy_mac(entry.vmac, vsi.vmac);
+  return vsi;
+}
+
+nsrp_addr_key to_key(const AddressEntry& entry) {
+  nsrp_addr_key key{};
+  key.ifindex = entry.ifindex.value;
+  key.family = entry.address.family == Family::kIpv4 ? NSRP_IPV4 : NSRP_IPV6;
+  std::memcpy(key.addr, entry.address.bytes.data(), entry.address.size());
+  return key;
+}
+
+Status check_kernel() {
+  if (geteuid() != 0) return fail("the data path needs root: BPF programs are loaded and attached to interfaces");
+  if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
+    return fail("this kernel has no BTF (/sys/kernel/btf/vmlinux): one built with CONFIG_DEBUG_INFO_BTF is needed");
+  return {};
+}
+
+// A frame first meets tc, then XDP takes part: what XDP answers or forwards relies on the egress guard being there.
+Result<XdpMode> attach_all(IfIndex ifindex, int xdp, int tc_in, int tc_out) {
+  if (Status in = attach_tc(ifindex, TcSide::kIngress, tc_in); !in) return fail(in.error());
+  if (tc_out >= 0) {
+    if (Status out = attach_tc(ifindex, TcSide::kEgress, tc_out); !out) return fail(out.error());
+  }
+  return attach_xdp(ifindex, xdp);
+}
+
+std::vector<IfIndex> all_interfaces() {
+  std::vector<IfIndex> found;
+  struct if_nameindex* list = if_nameindex();
+  if (list == nullptr) return found;
+  for (struct if_nameindex* entry = list; entry->if_index != 0; ++entry) found.push_back(IfIndex{entry->if_index});
+  if_freenameindex(list);
+  return found;
+}
+
+}  // namespace
+
+struct Datapath::Impl {
+  explicit Impl(const std::string& bpf_dir) : pins(bpf_dir) {}
+
+  Pins pins;
+  bool sessions_supported = false;
+  std::unique_ptr<BpfObjects> objects;
+  std::unique_ptr<LeaseTable> leases;
+};
+
+Datapath::Datapath() = default;
+Datapath::~Datapath() = default;
+
+Result<std::unique_ptr<Datapath>> Datapath::open(const DatapathOptions& options) {
+  if (Status usable = check_kernel(); !usable) return fail(usable.error());
+  std::unique_ptr<Datapath> datapath(new Datapath());
+  datapath->impl_ = std::make_unique<Impl>(options.bpf_dir);
+  Impl& impl = *datapath->impl_;
+  if (Status prepared = impl.pins.prepare(); !prepared) return fail(prepared.error());
+  impl.sessions_supported = conntrack_is_readable();
+  auto objects = BpfObjects::load(
+      impl.pins,
+      {.max_sessions = options.max_sessions, .sessions_enabled = impl.sessions_supported, .kernel_hz = kernel_hz()});
+  if (!objects) {
+    impl.pins.remove_if_empty();
+    return fail(objects.error());
+  }
+  impl.objects = std::move(*objects);
+  auto leases = LeaseTable::map(impl.objects->map_fd("vsd_state"));
+  if (!leases) return fail(leases.error());
+  impl.leases = std::move(*leases);
+  return datapath;
+}
+
+bool Datapath::adopted() const {
+  return impl_->objects->adopted();
+}
+bool Datapath::sessions_supported() const {
+  return impl_->sessions_supported;
+}
+
+Result<XdpMode> Datapath::attach_traffic(IfIndex ifindex) {
+  const BpfObjects& objects = *impl_->objects;
+  return attach_all(ifindex, objects.program_fd("nsrp_traffic_in"), objects.program_fd("nsrp_tc_in"),
+                    objects.program_fd("nsrp_tc_out"));
+}
+
+Result<XdpMode> Datapath::attach_ha(IfIndex ifindex) {
+  return attach_all(ifindex, impl_->objects->program_fd("nsrp_ha_in"), impl_->objects->program_fd("nsrp_ha_tc"), -1);
+}
+
+Status Datapath::detach(IfIndex ifindex) {
+  Status xdp = detach_xdp(ifindex);
+  Status tc = detach_tc(ifindex);
+  return xdp ? tc : xdp;
+}
+
+std::vector<IfIndex> Datapath::attached() const {
+  std::vector<IfIndex> ours;
+  for (const IfIndex ifindex : all_interfaces()) {
+    if (own_xdp_mode(ifindex) != XdpMode::kNone || has_own_tc(ifindex, TcSide::kIngress) ||
+        has_own_tc(ifindex, TcSide::kEgress))
+      ours.push_back(ifindex);
+  }
+  return ours;
+}
+
+Status Datapath::set_interfaces(std::span<const InterfaceEntry> entries) {
+  std::vector<TableEntry<nsrp_u32, nsrp_if_config>> table;
+  for (const InterfaceEntry& entry : entries) {
+    nsrp_if_config config{};
+    config.flags = entry.flags;
+    config.only_vid = entry.only_vid.value;
+    copy_mac(entry.mac, config.mac);
+    table.push_back({entry.ifindex.value, config});
+  }
+  return replace_table(impl_->objects->map_fd("if_config"), table, "interfaces");
+}
+
+Status Datapath::set_vsis(std::span<const VsiEntry> entries) {
+  std::vector<TableEntry<nsrp_mac_key, nsrp_vsi>> by_mac;
+  std::vector<TableEntry<nsrp_u32, nsrp_vsi>> by_vid;
+  std::vector<TableEntry<nsrp_vsd_key, nsrp_vsi>> by_vsd;
+  for (const VsiEntry& entry : entries) {
+    const nsrp_vsi vsi = to_abi(entry);
+    nsrp_mac_key mac_key{};
+    mac_key.ifindex = vsi.ifindex;
+    copy_mac(entry.vmac, mac_key.mac);
+    by_mac.push_back({mac_key, vsi});
+    by_vid.push_back({vsi.vid, vsi});
+    by_vsd.push_back({nsrp_vsd_key{.ifindex = vsi.ifindex, .vsd = vsi.vsd}, vsi});
+  }
+  if (Status done = replace_table(impl_->objects->map_fd("vsi_by_vid"), by_vid, "virtual interfaces"); !done)
+    return done;
+  if (Status done = replace_table(impl_->objects->map_fd("vsi_by_vsd"), by_vsd, "virtual interfaces"); !done)
+    return done;
+  return replace_table(impl_->objects->map_fd("vsi_by_mac"), by_mac, "virtual interfaces");
+}
+
+Status Datapath::set_addresses(std::span<const AddressEntry> entries) {
+  std::vector<TableEntry<nsrp_addr_key, nsrp_addr>> table;
+  for (const AddressEntry& entry : entries)
+    table.push_back({to_key(entry), nsrp_addr{.kind = static_cast<nsrp_u16>(entry.kind), .vid = entry.vid.value}});
+  return replace_table(impl_->objects->map_fd("addr_table"), table, "addresses");
+}
+
+// The port is there before it is used, and in use no more before it goes.
+Status Datapath::set_data_link(std::optional<DataLink> link, ClusterId cluster, bool data_forwarding) {
+  const int ports = impl_->objects->map_fd("tx_ports");
+  const uint32_t key = 0;
+  nsrp_data_link value{};
+  value.cluster_id = cluster.value;
+  value.data_forwarding = data_forwarding ? 1 : 0;
+  if (link) {
+    value.ifindex = link->ifindex.value;
+    copy_mac(link->own_mac, value.own_mac);
+    copy_mac(link->peer_mac, value.peer_mac);
+    if (const int err = bpf_map_update_elem(ports, &key, &value.ifindex, BPF_ANY); err != 0)
+      return fail("the data path cannot send over the data link: " + errno_text(err));
+  }
+  if (const int err = bpf_map_update_elem(impl_->objects->map_fd("data_link"), &key, &value, BPF_ANY); err != 0)
+    return fail("the data link cannot be set: " + errno_text(err));
+  if (!link) (void)bpf_map_delete_elem(ports, &key);
+  return {};
+}
+
+void Datapath::grant_lease(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept {
+  impl_->leases->grant(vsd, until, alone_grace, term);
+}
+void Datapath::revoke_lease(VsdId vsd) noexcept {
+  impl_->leases->revoke(vsd);
+}
+Lease Datapath::lease(VsdId vsd) const noexcept {
+  return impl_->leases->read(vsd);
+}
+
+Result<Counters> Datapath::counters() const {
+  return read_counters(impl_->objects->map_fd("counters"));
+}
+Status Datapath::clear_counters() {
+  return kernel::clear_counters(impl_->objects->map_fd("counters"));
+}
+
+int Datapath::sessions_fd() const {
+  return impl_->objects->map_fd("sessions");
+}
+int Datapath::reply_index_fd() const {
+  return impl_->objects->map_fd("reply_index");
+}
+int Datapath::session_events_fd() const {
+  return impl_->objects->map_fd("session_events");
+}
+int Datapath::program_fd(const std::string& name) const {
+  return impl_->objects->program_fd(name);
+}
+
+void Datapath::remove() {
+  for (const IfIndex ifindex : attached()) (void)detach(ifindex);
+  impl_->pins.remove();
+}
+
+}  // namespace nsrp::kernel

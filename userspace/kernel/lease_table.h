@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The leases of struct nsrp_vsd_state, in memory shared with the BPF programs. Every function is a few stores.
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "kernel/datapath.h"
+
+namespace nsrp::kernel {
+
+class LeaseTable {
+ public:
+  static Result<std::unique_ptr<LeaseTable>> map(int vsd_state_fd);
+  ~LeaseTable();
+  LeaseTable(const LeaseTable&) = delete;
+  LeaseTable& operator=(const LeaseTable&) = delete;
+
+  void grant(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept;
+  void revoke(VsdId vsd) noexcept;
+  Lease read(VsdId vsd) const noexcept;
+
+ private:
+  LeaseTable(nsrp_vsd_state* states, size_t bytes) : states_(states), bytes_(bytes) {}
+
+  nsrp_vsd_state* states_;
+  size_t bytes_;
+};
+
+}  // namespace nsrp::kernel
