@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the net tests share: a lab for each test, a running pair, traffic, and what must hold afterwards."""
+import os
+import re
+import sys
+import time
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
+
+from nsrplab import GATEWAYS, Lab, Load, wait_until  # noqa: E402
+
+SKIPPED = 77  # what ctest takes for "skipped"
+MAX_GAP_MS = 1000  # with heartbeats every 200 ms and a threshold of 3
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:")
+
+
+class LabTest(unittest.TestCase):
+    """Each test has a lab of its own, with both gateways configured and none started."""
+    ha_switch = False
+    settings = {"priority": {"gwA": 50, "gwB": 100}}
+    _labs = 0
+
+    def setUp(self):
+        LabTest._labs += 1
+        self.lab = Lab(f"nt{os.getpid()}-{LabTest._labs}-")
+        self.addCleanup(self._take_down)
+        self.lab.up(ha_switch=self.ha_switch)
+        self.lab.configure(**self.settings)
+        self.clients = []
+
+    def _take_down(self):
+        logs = {name: gateway.log_tail(60) for name, gateway in self.lab.gateways.items()}
+        outcome = getattr(self, "_outcome", None)
+        if outcome is not None and not outcome.success:
+            for name, gateway in self.lab.gateways.items():
+                print(f"--- {name} ({'alive' if gateway.alive() else 'not running'})\n{logs[name]}", file=sys.stderr)
+        self.lab.down()
+        self.assertEqual(self.lab.leftovers(), [], "the lab left something behind")
+        for name, log in logs.items():
+            self.assertNotRegex(log, SANITIZER, f"nsrpd on {name} was reported by a sanitizer")
+
+    # The pair
+
+    def start_pair(self):
+        """Both daemons, until one is master and the other in sync behind it. Returns the master's name."""
+        self.lab.start_gateways()
+        return self.lab.wait_pair()
+
+    def wait_mirrored(self, master, count):
+        """Until the other gateway holds that many sessions: what is not mirrored yet cannot survive."""
+        other = self.lab[self.lab.other(master)]
+        wait_until(lambda: other.sessions() >= count, 30, f"{count} sessions mirrored to {other.name}")
+
+    # Traffic
+
+    def start_traffic(self, *loads):
+        """Echo servers where needed and a client for each load, until all of it flows."""
+        for host in {("server" if load.host == "client" else "client") for load in loads}:
+            self.lab.echo_server(host)
+        self.clients = [self.lab.traffic(load) for load in loads]
+        for client in self.clients:
+            client.wait_ready()
+        self.wait_flowing()
+
+    def wait_flowing(self):
+        for client in self.clients:
+            client.wait_flowing()
+
+    def stop_traffic(self):
+        """Ends the clients, prints their figures, and returns them. No connection may have broken."""
+        results = [client.stop() for client in self.clients]
+        for result in results:
+            udp, tcp = result.get("udp"), result.get("tcp")
+            if udp:
+                print(f"    udp: {udp['lost']} of {udp['sent']} lost, gaps of 100 ms and more: "
+                      + (", ".join(f"{g['length_ms']:.0f} ms" for g in udp["gaps"] if g["length_ms"] >= 100) or "none")
+                      + f"; the sender's own longest pause {udp['longest_send_gap_ms']:.0f} ms")
+            if tcp:
+                print(f"    tcp: {tcp['broken']} of {tcp['established']} broken {tcp['reasons'] or ''}, longest stall "
+                      f"{tcp['longest_stall_ms']:.0f} ms, median {tcp['median_stall_ms']:.0f} ms")
+        for result in results:
+            if "tcp" in result:
+                self.assertEqual((result["tcp"]["never_established"], result["tcp"]["broken"]), (0, 0),
+                                 f"connections broke: {result['tcp']['reasons']}")
+            if "udp" in result:
+                self.assertEqual(result["udp"]["corrupt"], 0)
+        return results
+
+    def assert_gap_below_a_second(self, results):
+        for result in results:
+            udp = result.get("udp")
+            # What the sender itself was late is not the gateways' doing.
+            if udp and udp["longest_send_gap_ms"] < 300:
+                self.assertLess(udp["longest_gap_ms"], MAX_GAP_MS)
+
+    def kill_both_ways(self, *loads):
+        """Under this traffic the master dies, and when the pair stands again the other one. Nothing may break."""
+        self.start_pair()
+        self.start_traffic(*loads)
+        sessions = sum(load["connections"] + (1 if load["udp_rate"] else 0) for load in loads)
+        for _ in range(2):  # A to B, and back
+            master = self.lab.wait_pair()
+            self.wait_mirrored(master, sessions)
+            self.wait_flowing()
+            self.lab[master].kill9()
+            self.lab.wait_master(self.lab.other(master))
+            self.wait_flowing()
+            self.lab[master].start()
+        self.lab.wait_pair()
+        self.wait_flowing()
+        self.assert_gap_below_a_second(self.stop_traffic())
+
+    # Observations
+
+    def assert_master_stays(self, name, seconds):
+        """For a while, this gateway and no other is master, whenever one looks."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.assertEqual(self.lab.masters(), [name])
+            time.sleep(0.1)
+
+    def counter(self, gateway, name):
+        return self.lab[gateway].ask("get nsrp counters")[name]
+
+    def virtual_mac(self, gateway_address, host="client"):
+        """What a host has learned as the hardware address of a VSI."""
+        self.lab.network.run(host, "ping", "-c", "1", "-W", "5", gateway_address)
+        neighbour = self.lab.network.run(host, "ip", "neigh", "show", gateway_address).stdout
+        return re.search(r"lladdr (\S+)", neighbour)[1]
+
+
+def owners_over_time(captures):
+    """{gateway: frames} to the order in which gateways used virtual MACs: ["gwA", "gwB"] is one clean change."""
+    merged = sorted((frame.time_ns, name) for name, frames in captures.items()
+                    for frame in frames if frame.from_virtual_mac)
+    owners = []
+    for _, name in merged:
+        if not owners or owners[-1] != name:
+            owners.append(name)
+    return owners
+
+
+def main():
+    if os.geteuid() != 0:
+        print("needs root: skipped")
+        sys.exit(SKIPPED)
+    unittest.main(module="__main__", verbosity=2)
+
+
+__all__ = ["GATEWAYS", "LabTest", "Load", "main", "owners_over_time", "time", "wait_until"]
