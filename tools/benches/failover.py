@@ -143,7 +143,7 @@ def rows_of(scenario, runners):
 
 
 def report(runners, arguments):
-    heading = ["system", "runs", "gap ms", "ratio", "packets lost", "TCP broken", "runs with", "TCP stall ms", "holders"]
+    heading = ["system", "runs", "gap ms", "ratio", "packets lost", "TCP broken", "in runs", "TCP stall ms", "holders"]
     print(f"\n{arguments.connections} TCP connections and {arguments.udp_rate} UDP packets/s through SNAT; "
           "min/median/max; ratio: median gap to OpenNSRP's at settings of the same kind\n")
     for scenario in arguments.scenarios:
