@@ -139,16 +139,16 @@ constexpr Row kRows[] = {
      Propagation::kUnlessLocal, set_zone, print_zone},
     {"unset interface <interface> zone", CommandId::kSet, "Leave the interface alone (zone \"null\")",
      Propagation::kUnlessLocal, unset_zone},
-    {"set interface <interface> manage-ip <address>", CommandId::kSet,
-     "Address of this device itself, in the subnet of the interface's address; one IPv4 and one IPv6",
-     Propagation::kNever, set_manage_ip, print_manage_ip},
-    {"unset interface <interface> manage-ip [<address>]", CommandId::kSet, "Remove the manage IP", Propagation::kNever,
-     unset_manage_ip},
     {"set interface <vsi> ip <prefix>", CommandId::kSet,
      "Address of an interface or VSI; a second IPv4 address replaces the first, IPv6 addresses add up",
      Propagation::kUnlessLocal, set_ip, print_ip},
     {"unset interface <vsi> ip [<prefix>]", CommandId::kSet, "Remove one address, or all", Propagation::kUnlessLocal,
      unset_ip},
+    {"set interface <interface> manage-ip <address>", CommandId::kSet,
+     "Address of this device itself, in the subnet of the interface's address; one IPv4 and one IPv6",
+     Propagation::kNever, set_manage_ip, print_manage_ip},
+    {"unset interface <interface> manage-ip [<address>]", CommandId::kSet, "Remove the manage IP", Propagation::kNever,
+     unset_manage_ip},
 };
 
 }  // namespace

@@ -76,22 +76,18 @@ void Matching::advance(std::string word, Fits fits) {
   words_.push_back(std::move(word));
 }
 
-// A word may suit several variables (an interface, or a VSI): all of them stay in the walk.
+// A word may suit several variables (an interface, or a VSI): all of them stay in the walk. If it suits none, the one
+// that includes the others has the reason.
 Status Matching::feed_variable(const std::string& word) {
-  const std::vector<const Variable*> candidates = next_variables();
   std::vector<const Variable*> accepting;
   std::string value;
-  Error error;
-  for (const Variable* candidate : candidates) {
+  for (const Variable* candidate : next_variables()) {
     Result<std::string> checked = check(*candidate, word);
-    if (checked) {
-      accepting.push_back(candidate);
-      value = *checked;
-    } else {
-      error = checked.error();
-    }
+    if (!checked) continue;
+    accepting.push_back(candidate);
+    value = std::move(*checked);
   }
-  if (accepting.empty()) return fail(error);
+  if (accepting.empty()) return fail(check(*offered_variables().front(), word).error());
   advance(std::move(value), [&](const Token& token) {
     return token.variable != nullptr && std::ranges::find(accepting, token.variable) != accepting.end();
   });

@@ -128,11 +128,11 @@ Result<std::string> check_network(const std::string& word) {
   return to_string(network);
 }
 
-Result<std::string> check_address(const Variable& variable, const std::string& word) {
+Result<std::string> check_address(const std::string& word) {
   Result<IpAddress> address = IpAddress::parse(word);
   if (!address) return fail(address.error());
   if (address->is_unspecified() || address->is_multicast() || address->is_loopback()) {
-    return fail(quoted(word) + " cannot be a " + std::string(variable.meaning) + "; write a host's address");
+    return fail(quoted(word) + " is not the address of a host");
   }
   return to_string(*address);
 }
@@ -179,7 +179,7 @@ Result<std::string> check(const Variable& variable, const std::string& word) {
     case Kind::kNetwork:
       return check_network(word);
     case Kind::kAddress:
-      return check_address(variable, word);
+      return check_address(word);
     case Kind::kChoice:
       return check_choice(variable, word);
   }
