@@ -56,7 +56,7 @@ void TrafficWorld::wire_host(Namespace& host, const std::string& device, const s
   sh("ip link add br0 type bridge mcast_snooping 0 ageing_time 0 && ip link set br0 up"
      " && ip link add to_a type veth peer name " +
      device + " netns " + a.path() + " && ip link add to_b type veth peer name " + device + " netns " + b.path() +
-     " && ip link set to_a master br0 up && ip link set to_b master br0 up"
+     " && ip link set to_a up && ip link set to_b up"
      " && ip addr add 10.0." +
      network + ".100/24 dev br0 && ip addr add fd00:" + network +
      "::100/64 dev br0 nodad"
@@ -77,13 +77,12 @@ void TrafficWorld::set_up_router(Namespace& router, const std::string& nat, cons
   sh("nft -f - <<'RULES'\ntable inet t {\n" + nat + forward + "\n}\nRULES\n");
 }
 
-// By the ports' forwarding state: a carrier that changes is acted upon by the kernel up to a second later.
+// By plugging bridge ports: a carrier that changes is acted upon by the kernel up to a second later.
 void TrafficWorld::connect(bool to_b) {
-  constexpr const char *kBlocking = "4", *kForwarding = "3";
   for (const Namespace* host : {&client, &server}) {
     Inside inside(*host);
-    sh(std::string("bridge link set dev to_a state ") + (to_b ? kBlocking : kForwarding) +
-       " && bridge link set dev to_b state " + (to_b ? kForwarding : kBlocking));
+    sh(to_b ? "ip link set to_a nomaster && ip link set to_b master br0"
+            : "ip link set to_b nomaster && ip link set to_a master br0");
   }
 }
 
