@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <sstream>
+#include <string>
 #include <system_error>
 
 namespace nsrp::kernel {
@@ -59,6 +60,9 @@ std::string LibbpfLog::reason(int error) const {
       if (explains(lines_[i])) return lines_[i] + " (" + errno_text(error) + ")";
     break;
   }
+  static const std::string kPrefix = "libbpf: ";
+  for (const std::string& line : lines_)
+    if (line.starts_with(kPrefix + "map '")) return line.substr(kPrefix.size());
   return errno_text(error);
 }
 

@@ -19,7 +19,8 @@ class LibbpfLog {
   LibbpfLog& operator=(const LibbpfLog&) = delete;
 
   void add(const char* text);
-  // The verifier's last line when it refused a program, else the text of the (negative) error number.
+  // The verifier's last line when it refused a program, libbpf's about a map that could not be made, else the text of
+  // the (negative) error number.
   std::string reason(int error) const;
 
  private:

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames, layer by layer; lengths and checksums are filled in at the end.
+//
+//   Bytes frame = PacketBuilder().ethernet(kClient, kVmac).ipv4("10.1.1.9", "10.2.0.9").udp(4000, 53).build();
+//   Bytes shorter = PacketBuilder().ethernet(…).arp_request(…).truncate(30).build();
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+
+namespace nsrp::test {
+
+using Bytes = std::vector<uint8_t>;
+
+MacAddress mac(std::string_view text);  // both throw on nonsense
+IpAddress ip(std::string_view text);
+
+inline constexpr std::string_view kBroadcast = "ff:ff:ff:ff:ff:ff";
+
+class PacketBuilder {
+ public:
+  PacketBuilder& ethernet(std::string_view source, std::string_view destination);
+  PacketBuilder& ethertype(uint16_t type);
+  PacketBuilder& vlan(uint16_t vid);
+
+  PacketBuilder& arp_request(std::string_view sender_mac, std::string_view sender_ip, std::string_view target_ip);
+  PacketBuilder& arp_reply(std::string_view sender_mac, std::string_view sender_ip, std::string_view target_mac,
+                           std::string_view target_ip);
+
+  PacketBuilder& ipv4(std::string_view source, std::string_view destination);
+  PacketBuilder& ipv6(std::string_view source, std::string_view destination);
+  PacketBuilder& hop_limit(uint8_t limit);
+  PacketBuilder& claimed_length(uint16_t length);  // what the IP header says, instead of the truth
+
+  PacketBuilder& udp(uint16_t source_port, uint16_t destination_port);
+  PacketBuilder& solicit(std::string_view target, std::optional<std::string_view> source_mac);
+  PacketBuilder& advertise(std::string_view target, std::string_view target_mac);
+
+  PacketBuilder& payload(const Bytes& bytes);
+  PacketBuilder& pad_to(size_t size);  // with zeros that no header counts
+  PacketBuilder& truncate(size_t size);
+  Bytes build() const;
+
+ private:
+  PacketBuilder& arp(uint16_t operation, const MacAddress& sender_mac, std::string_view sender_ip,
+                     const MacAddress& target_mac, std::string_view target_ip);
+  PacketBuilder& neighbour(uint8_t type, uint8_t flags, std::string_view target, uint8_t option,
+                           std::optional<std::string_view> option_mac);
+  void append(const MacAddress& address);
+  void append(const IpAddress& address);
+  void append16(uint16_t value);
+  void follow_with(uint16_t type);  // sets the EtherType of what comes next
+  void finish_ip(Bytes& bytes) const;
+
+  Bytes bytes_;
+  std::optional<size_t> type_at_, ip_at_, l4_at_;
+  Family family_ = Family::kIpv4;
+  uint8_t protocol_ = 0;
+  std::optional<uint16_t> claimed_length_;
+  size_t pad_to_ = 0, truncate_to_ = SIZE_MAX;
+};
+
+// The one's complement sum of an IPv6 packet's ICMPv6 message and its pseudo-header is all ones.
+bool icmpv6_checksum_is_right(const Bytes& frame);
+
+Bytes slice(const Bytes& bytes, size_t from, size_t size);
+
+}  // namespace nsrp::test

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// One gateway's data path with a VSI on a traffic interface, and its programs fed with single frames.
+//
+//   TestBox box;
+//   box.become_master();
+//   CHECK(box.traffic_in(frame).verdict == XDP_TX);
+//   CHECK(box.counted() == Counted{{"arp_answered", 1}});
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "kernel/datapath.h"
+#include "packet_builder.h"
+
+namespace nsrp::test {
+
+inline constexpr std::string_view kOwnMac = "02:aa:00:00:00:01";  // of the traffic interface
+inline constexpr std::string_view kHaMac = "02:aa:00:00:00:0a";   // of the HA interface
+inline constexpr std::string_view kPeerHaMac = "02:bb:00:00:00:0a";
+inline constexpr std::string_view kVmac = "02:4e:53:01:00:01";       // VSD 0
+inline constexpr std::string_view kOtherVmac = "02:4e:53:01:01:01";  // VSD 1, on boxes that have it
+inline constexpr std::string_view kClientMac = "00:0c:00:00:00:99";
+inline constexpr Vid kVid{101};
+inline constexpr Vid kOtherVid{102};
+
+using Counted = std::map<std::string, uint64_t>;
+
+struct Outcome {
+  int verdict = 0;
+  Bytes frame;  // as it left the program
+  Bytes meta;   // XDP metadata in front of it
+  uint32_t mark = 0;
+};
+
+struct Egress {
+  bool forwarded = false;
+  uint32_t mark = 0;
+  IfIndex came_in{};  // of a forwarded packet; the other traffic interface when not set
+};
+
+std::string unique_bpf_dir();
+Instant now();
+
+class TestBox {
+ public:
+  TestBox();
+  ~TestBox();
+  TestBox(const TestBox&) = delete;
+  TestBox& operator=(const TestBox&) = delete;
+
+  kernel::Datapath& datapath() { return *datapath_; }
+  IfIndex traffic() const { return traffic_; }
+  IfIndex other_traffic() const { return other_; }
+  IfIndex ha() const { return ha_; }
+
+  void become_master(VsdId vsd = VsdId{0});
+  void resign(VsdId vsd = VsdId{0});
+  void set_data_link(bool present, bool forwarding);
+  void add_second_vsd();  // VSD 1 on the same interface
+
+  Outcome traffic_in(const Bytes& frame) { return xdp("nsrp_traffic_in", traffic_, frame); }
+  Outcome ha_in(const Bytes& frame) { return xdp("nsrp_ha_in", ha_, frame); }
+  Outcome tc_in(const Bytes& frame);
+  Outcome tc_out(const Bytes& frame, const Egress& how = {});
+
+  // What the counters gained since the last call, zeros left out.
+  Counted counted();
+
+ private:
+  Outcome xdp(const std::string& program, IfIndex ifindex, const Bytes& frame);
+  Outcome tc(const std::string& program, const Bytes& frame, uint32_t mark, IfIndex came_in);
+  void configure(const std::vector<kernel::VsiEntry>& vsis);
+
+  std::unique_ptr<kernel::Datapath> datapath_;
+  IfIndex traffic_, other_, ha_;
+  kernel::Counters last_{};
+};
+
+}  // namespace nsrp::test
