@@ -48,10 +48,9 @@ std::string wall_clock() {
   gettimeofday(&now, nullptr);
   tm local{};
   localtime_r(&now.tv_sec, &local);
-  char seconds[32], text[48];
+  char seconds[32];
   std::strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &local);
-  std::snprintf(text, sizeof text, "%s.%03ld", seconds, static_cast<long>(now.tv_usec / 1000));
-  return text;
+  return fmt::format("{}.{:03}", seconds, now.tv_usec / 1000);
 }
 
 bool under_journald() {
