@@ -168,7 +168,7 @@ def main():
     options, rest = parser.parse_known_args()
     if os.geteuid() != 0:
         skip("needs root")
-    for tool in ("qemu-system-x86_64", "depmod", "nsenter"):
+    for tool in ("qemu-system-x86_64", "depmod", "nsenter", "setpriv"):
         if shutil.which(tool) is None:
             skip(f"{tool} is not installed")
     try:

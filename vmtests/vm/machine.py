@@ -132,7 +132,8 @@ class Machine:
         ours, qemus = socket.socketpair()
         self._port = ours
         with qemus, open(self.directory / "qemu.log", "wb") as log:
-            command = [*self.launcher, *self._command_line(qemus.fileno())]
+            # However this process ends, the guest ends with it.
+            command = ["setpriv", "--pdeathsig", "KILL", *self.launcher, *self._command_line(qemus.fileno())]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[qemus.fileno()]
             )

@@ -4,7 +4,11 @@
 The tap is both the guest's cable and the neighbour at its other end: it carries the neighbour's address.
 """
 import os
+import re
 import subprocess
+from pathlib import Path
+
+PREFIX = "nsrpvm"
 
 
 class WireError(Exception):
@@ -15,9 +19,10 @@ class Wire:
     def __init__(self, taps):
         """taps: {tap name: the neighbour's addresses, each with its prefix length}"""
         self.taps = taps
-        self.namespace = f"nsrpvm{os.getpid()}"
+        self.namespace = f"{PREFIX}{os.getpid()}"
 
     def __enter__(self):
+        _remove_orphans()
         _ip("netns", "add", self.namespace)
         try:
             for tap, addresses in self.taps.items():
@@ -43,6 +48,14 @@ class Wire:
             no_detection = ["nodad"] if ":" in address else []  # nobody else is on this wire
             _ip("-n", self.namespace, "address", "add", address, "dev", tap, *no_detection)
         _ip("-n", self.namespace, "link", "set", tap, "up")
+
+
+def _remove_orphans():
+    """A test killed at its time limit could not clean up; its process id in the name tells that it is gone."""
+    for path in Path("/run/netns").glob(PREFIX + "*"):
+        owner = re.fullmatch(PREFIX + r"(\d+)", path.name)
+        if owner and not Path("/proc", owner[1]).exists():
+            _ip("netns", "del", path.name)
 
 
 def _ip(*words):
