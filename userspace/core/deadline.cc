@@ -29,7 +29,7 @@ void consider_vsd(Earliest& next, const Vsd& v) {
   next.consider(v.listen_until);
   next.consider(v.doubt_until);
   next.consider(v.insist_until);
-  if (v.state == VsdState::kInitial) next.consider(v.hold_until);
+  next.consider(v.hold_until);
   if (v.state == VsdState::kMaster) next.consider(v.lease.until);
   if (v.announces_left > 0) next.consider(v.next_announce);
   if (v.handover) next.consider(v.handover->limit);
@@ -44,6 +44,8 @@ Instant Member::Impl::next_deadline() const {
   if (!started || gone) return Instant::max();
   Earliest next(now);
   next.consider(next_heartbeat);
+  next.consider(stand_from);
+  if (catching_up) next.consider(catching_up->until);
   if (former_pace) next.consider(former_pace->until);
   for (const auto& [unit, peer] : peers) {
     if (peer.alive) next.consider(death_of(peer));

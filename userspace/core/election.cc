@@ -31,9 +31,12 @@ UnitId Member::Impl::named_successor(const Vsd& v) const {
   return {};
 }
 
+// The initial hold binds a member that became inoperable meanwhile, too: it has to have listened.
 bool Member::Impl::may_stand(const Vsd& v) const {
   const bool operable = v.state != VsdState::kInoperable || settings.master_always_exist;
-  return operable && !leaving && v.handed_to == UnitId{} && (!v.listen_until || now >= *v.listen_until);
+  const bool has_listened = now >= v.hold_until && (!v.listen_until || now >= *v.listen_until) &&
+                            (!catching_up || now >= catching_up->until) && now >= stand_from;
+  return operable && has_listened && !leaving && v.handed_to == UnitId{};
 }
 
 std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
@@ -88,6 +91,8 @@ bool Member::Impl::elect(Vsd& v) {
       std::min_element(all.begin(), all.end(), [&](const auto& a, const auto& b) { return outranks(a, b); });
   if (best == all.end()) return false;
   if (best->unit != settings.unit) {
+    // Its time runs while it is the best; who could not act because of a better one is not to blame.
+    std::erase_if(v.waits, [&](const auto& wait) { return wait.first != best->unit && now < wait.second; });
     v.waits.try_emplace(best->unit, now + patience(*best));
     return false;
   }

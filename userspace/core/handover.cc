@@ -81,6 +81,7 @@ bool Member::Impl::handover_stands(Vsd& v) {
   const Peer* next = old.asked && !leaving ? nullptr : successor(v);
   if (next != nullptr) {
     begin_handover(v, next->unit, old.after, old.cause, false);
+    v.handover->limit = old.limit;  // however many fail, who waits for us waits no longer
   } else if (leaving) {
     step_down(v, VsdState::kBackup, "the daemon stops and nobody can take over");
   }
@@ -108,7 +109,10 @@ void Member::Impl::release_to(Vsd& v, UnitId to, VsdState after, std::string cau
 
 void Member::Impl::end_yield(Vsd& v, bool master_known) {
   if (v.handed_to == UnitId{}) return;
-  if (master_known || now >= v.yield_until || !alive(v.handed_to)) v.handed_to = {};
+  if (!master_known && now < v.yield_until && alive(v.handed_to)) return;
+  // Third members still leave us out of their election: they must hear of it before we act.
+  if (!master_known && others_alive(v.handed_to)) v.listen_until = now + interval() / 2;
+  v.handed_to = {};
 }
 
 // The orderly stop: when nothing is mastered any more the next heartbeat is the last.

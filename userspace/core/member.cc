@@ -62,6 +62,7 @@ Actions Member::Impl::settle() {
     speak();
     announce_due();
     if (gone) out.push_back(MayExit{});
+    if (catching_up && now >= catching_up->until) catching_up.reset();
   }
   return std::exchange(out, {});
 }
@@ -144,6 +145,7 @@ Actions Member::on_link(Instant now, LinkIndex link, LinkFacts facts) {
 Actions Member::on_sync(Instant now, bool in_sync, UnitId rto_peer) {
   if (impl_->stopped()) return {};
   impl_->enter(now);
+  if (impl_->in_sync != in_sync) impl_->stand_from = impl_->now + impl_->interval() / 2;
   impl_->in_sync = in_sync;
   impl_->rto_peer = rto_peer;
   return impl_->settle();

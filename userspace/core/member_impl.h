@@ -15,7 +15,7 @@ namespace nsrp::core {
 
 // What we promised the data path.
 struct Lease {
-  Instant granted{}, until{};
+  Instant granted = Instant::min(), until = Instant::min();
   Duration alone_grace{0};
 };
 
@@ -37,7 +37,7 @@ struct Vsd {
   std::string cause;
 
   Instant hold_until{};                 // initial: not before
-  std::optional<Instant> listen_until;  // after a lease that ran out: no election before
+  std::optional<Instant> listen_until;  // a master may be there that we have not heard yet: no election before
 
   Lease lease;
   // The lease is the long one and we were late: a peer may have appeared and taken over meanwhile. Until then we listen
@@ -54,7 +54,7 @@ struct Vsd {
   Instant yield_until{};
 
   UnitId followed;                  // the master we last followed
-  std::map<UnitId, Instant> waits;  // better candidates, and how long we let them come first
+  std::map<UnitId, Instant> waits;  // the better candidate, and until when it may come first; those who let that pass
   bool wants = false;               // asks the master to hand over
   bool commanded = false;           // because the operator said so
   std::optional<Instant> preempt_since;
@@ -134,6 +134,7 @@ struct Member::Impl {
   Instant death_of(const Peer& peer) const { return peer.silence.from + dead_after(peer); }
   bool alive(UnitId unit) const;
   bool any_alive() const;
+  bool others_alive(UnitId but) const;
 
   // links.cc: which link is control, which is data.
   bool heard_on(LinkIndex link) const;
@@ -218,6 +219,14 @@ struct Member::Impl {
     Instant until;
   };
   std::optional<FormerPace> former_pace;
+
+  struct CatchingUp {
+    Instant until, limit;
+  };
+  std::optional<CatchingUp> catching_up;  // after we stood still
+  // Something changed by which the others rank us. They must have heard of it before we act on it, or two members
+  // could each find themselves the best.
+  Instant stand_from = Instant::min();
 
   Instant alone_from{};  // before, a peer not heard yet may still count on us
   Instant next_heartbeat{};

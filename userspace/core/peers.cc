@@ -33,6 +33,11 @@ bool Member::Impl::any_alive() const {
   return std::any_of(peers.begin(), peers.end(), [](const auto& entry) { return entry.second.alive; });
 }
 
+bool Member::Impl::others_alive(UnitId but) const {
+  return std::any_of(peers.begin(), peers.end(),
+                     [but](const auto& entry) { return entry.second.alive && entry.first != but; });
+}
+
 // The record of a unit; room is made at the cost of the one dead for longest. nullptr: too many are alive.
 Peer* Member::Impl::peer_for(UnitId unit) {
   if (const auto it = peers.find(unit); it != peers.end()) return &it->second;
@@ -93,6 +98,9 @@ void Member::Impl::note_changes(const Peer& peer, const Heartbeat& heartbeat, bo
     const auto it = vsds.find(advert.vsd);
     if (it == vsds.end()) continue;
     Vsd& v = it->second;
+    // It knows of a mastership that we do not: a third member has just taken over, and its own word is under way.
+    const bool rumour = advert.term > v.seen && advert.state != VsdState::kMaster;
+    if (rumour && others_alive(peer.unit)) v.listen_until = now + silence_limit();
     v.seen = std::max(v.seen, advert.term);
     const VsdAdvert* before = continues ? peer.advert(advert.vsd) : nullptr;
     if (advert.state == VsdState::kPrimaryBackup && v.state == VsdState::kPrimaryBackup && before != nullptr &&
@@ -117,8 +125,16 @@ void Member::Impl::lose_silent_peers() {
   }
 }
 
-// While we stood still nobody could be heard: what we were waiting for gets that time once more.
+// While we stood still nobody could be heard: what we were waiting for gets that time once more. And what is heard now
+// may be old, frames that lay in the socket meanwhile: for one interval nothing is taken over, so that everybody's
+// present word comes in. A device that is always late must not wait forever, hence the limit.
 void Member::Impl::forgive(Duration lateness) {
+  if (!catching_up) {
+    catching_up = CatchingUp{.until = now + interval(), .limit = now + silence_limit()};
+  } else {
+    catching_up->limit += lateness;
+    catching_up->until = std::max(now, std::min(now + interval(), catching_up->limit));
+  }
   const auto later = [&](Instant& t) { t = std::min(now, t + lateness); };
   for (auto& [unit, peer] : peers) {
     later(peer.silence.from);

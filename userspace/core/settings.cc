@@ -35,6 +35,7 @@ void Member::Impl::apply_settings(MemberSettings next) {
   for (const VsdSettings& vsd : settings.vsds) {
     const auto [it, added] = vsds.try_emplace(vsd.id);
     Vsd& v = it->second;
+    if (!added && v.settings.priority != vsd.priority) stand_from = now + interval() / 2;
     v.settings = vsd;
     if (added) {
       v.since = now;
