@@ -3,7 +3,8 @@
 // u16 version, u32 count}, then the body, all in network byte order. Field by field in docs/protocol.md.
 //
 // A decoder keeps the bytes of an unfinished message; anything that is not a message it knows, of a length it allows,
-// is an error, after which the channel is closed and resumed anew: no partial session is ever handed out.
+// is an error, after which the channel is closed and resumed anew: no partial session is ever handed out. What decodes
+// encodes again to the same bytes: reserved fields are zero, and a tuple has one spelling.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +17,23 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "nsrp/abi/nsrp_abi.h"
+#include "rto/vsd_set.h"
 
 namespace nsrp::rto {
 
-using Session = nsrp_session_event;  // key and record; times in it are local to a box and are not sent
+using Session = nsrp_session_event;  // key and record; times and flags are local to a box and are not sent
+
+struct EndedSession {
+  nsrp_tuple key;
+  VsdId vsd;
+};
 
 inline constexpr uint16_t kVersion = 1;
 inline constexpr size_t kMaxBodyBytes = 1 << 20;
 inline constexpr size_t kMaxSessionsPerMessage = 4096;
+inline constexpr size_t kHeaderBytes = 12;
+inline constexpr size_t kSessionBytes = 100;      // one session of a SessionPut
+inline constexpr size_t kEndedSessionBytes = 44;  // one key of a SessionEnd
 
 struct Hello {  // first on every connection, both ways
   UnitId unit;
@@ -32,31 +42,49 @@ struct Hello {  // first on every connection, both ways
   bool sync = false;  // the sender has `rto-mirror sync` on
   bool operator==(const Hello&) const = default;
 };
-struct ReceiverReady {};  // r-ready (manual ch. 1, "Setting an RTO Mirror State")
-struct GroupActive {};
+struct ReceiverReady {};  // r-ready (manual ch. 1, "Setting an RTO Mirror State"); asks for a cold sync each time
+struct GroupActive {};    // the answer
 struct GroupDetach {};
 struct RtoHeartbeat {};
-struct SessionPut { std::vector<Session> sessions; };
-struct SessionEnd { std::vector<nsrp_tuple> keys; };
-struct SyncBegin { uint64_t total = 0; };    // a cold sync follows; total is an estimate for progress
-struct SyncEnd { uint64_t sent = 0; };
-struct Barrier { uint64_t id = 0; };         // answer with BarrierAck once everything before is installed
-struct BarrierAck { uint64_t id = 0; };
+struct SessionPut {
+  std::vector<Session> sessions;
+};
+struct SessionEnd {
+  std::vector<EndedSession> sessions;
+};
+struct SyncBegin {     // a cold sync follows
+  uint64_t total = 0;  // an estimate, for progress
+  VsdSet vsds;         // what it covers: of these, the receiver drops what the sync does not repeat
+};
+struct SyncEnd {
+  uint64_t sent = 0;  // sessions put since SyncBegin
+};
+struct Barrier {  // answer with BarrierAck once everything before is installed
+  uint64_t id = 0;
+};
+struct BarrierAck {
+  uint64_t id = 0;
+};
 
 using Message = std::variant<Hello, ReceiverReady, GroupActive, GroupDetach, RtoHeartbeat, SessionPut, SessionEnd,
                              SyncBegin, SyncEnd, Barrier, BarrierAck>;
+
+// Whether a record is one that may be sent: a decoder would refuse what is not.
+bool is_valid(const Session& session);
+bool is_valid(const nsrp_tuple& tuple);
 
 void append(std::vector<uint8_t>& out, const Message& message);
 
 class Decoder {
  public:
   void feed(std::span<const uint8_t> bytes);
-  // The next whole message; nullopt when more bytes are needed.
+  // The next whole message; nullopt when more bytes are needed. After an error, the same error for ever.
   Result<std::optional<Message>> next();
 
  private:
   std::vector<uint8_t> buffer_;
   size_t read_ = 0;
+  std::optional<Error> error_;
 };
 
 }  // namespace nsrp::rto

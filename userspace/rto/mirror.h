@@ -2,13 +2,23 @@
 // One member's side of an RTO mirror (manual ch. 1, "Setting an RTO Mirror State"): sender for the sessions of VSDs it
 // masters, receiver for the rest, both over one connection.
 //
+//   for (MirrorAction& action : mirror.on_bytes(now, bytes)) carry_out(action);
+//   while (mirror.wants_write() && room > 0) … mirror.on_writable(now, room) …
+//
 // States: undefined (no cluster, or sync off) → set (waiting for the peer) → active (r-ready answered by group-active,
 // both ways). Lost heartbeats, a closed channel or group-detach lead back to set.
 //
-// Every connection begins with a cold sync: SyncBegin, all sessions, SyncEnd; changes that happen meanwhile flow in
-// between. A receiver is in sync from SyncEnd until the connection ends. Repeated changes of one session that still
-// wait collapse into one; when more than kMaxPendingSessions wait, they are dropped for a new cold sync (memory is
-// bounded, nothing is lost).
+// Every connection begins with a cold sync: SyncBegin, all sessions of the VSDs the sender masters, SyncEnd; changes
+// that happen meanwhile flow in between. Whatever the receiver holds of these VSDs and the sync did not repeat is gone
+// at the sender too and is removed. A member that masters nothing sends an empty sync. A receiver is in sync from
+// SyncEnd until the next SyncBegin or the end of the connection. A VSD gained later is synced when the peer cannot
+// have its sessions already.
+//
+// Mastership decides, not where a record came from: after a takeover the new master's table is the truth, with what it
+// had received. A receiver that masters a VSD itself takes nothing of it that could replace a record of its own.
+//
+// Memory is bounded: changes that wait collapse per session, and beyond kMaxPendingSessions they are dropped for a new
+// cold sync. Hostile or broken input closes the channel.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +32,8 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "rto/codec.h"
+#include "rto/sender.h"
+#include "rto/vsd_set.h"
 
 namespace nsrp::rto {
 
@@ -35,17 +47,41 @@ struct MirrorSettings {
   bool sync = false;
   seconds hb_interval{4};
   unsigned hb_threshold = 16;
+  bool operator==(const MirrorSettings&) const = default;
 };
 
-// What the mirror asks for, in order.
-struct Send { std::vector<uint8_t> bytes; };                // on the channel; answered by on_sent()
-struct Install { std::vector<Session> sessions; };          // into BPF and conntrack; the answer is on_installed()
-struct Remove { std::vector<nsrp_tuple> keys; };
-struct ReadAllSessions {};                                  // call on_snapshot() with chunks, then on_snapshot_end()
-struct InSync { bool value; UnitId peer; };                 // changed: an input of the election
-struct BarrierDone { uint64_t id; };
-struct CloseChannel { std::string reason; };
-using MirrorAction = std::variant<Send, Install, Remove, ReadAllSessions, InSync, BarrierDone, CloseChannel>;
+// What the mirror asks for, in order. ReadSessions (rto/sender.h) is answered with on_snapshot…().
+struct Send {
+  std::vector<uint8_t> bytes;
+};
+struct Install {  // into BPF and conntrack; the answer is on_installed()
+  std::vector<Session> sessions;
+  // Of a VSD mastered here: last words of the master before. What exists here is newer and stays; what does not is
+  // installed and from then on a session of this device: told with on_local_session().
+  bool only_missing;
+};
+struct Remove {
+  std::vector<nsrp_tuple> keys;
+};
+struct Restate {  // the peer ended sessions of a VSD mastered here: on_local_session() for those that exist
+  std::vector<nsrp_tuple> keys;
+};
+struct SyncStarted {};  // the moment RemoveStale refers to: after the actions before, before those that follow
+struct RemoveStale {    // records of these VSDs that were not installed since SyncStarted
+  VsdSet vsds;
+};
+struct InSync {  // changed: an input of the election
+  bool value;
+  UnitId peer;
+};
+struct BarrierDone {
+  uint64_t id;
+};
+struct CloseChannel {  // followed by on_disconnected()
+  std::string reason;
+};
+using MirrorAction = std::variant<Send, Install, Remove, Restate, SyncStarted, RemoveStale, ReadSessions, InSync,
+                                  BarrierDone, CloseChannel>;
 using MirrorActions = std::vector<MirrorAction>;
 
 struct MirrorView {
@@ -53,31 +89,39 @@ struct MirrorView {
   bool sync, in_sync;
   UnitId peer;
   uint64_t sent, received, ended, pending, cold_sync_total, cold_sync_received;
+  uint64_t refused;     // the peer's records of VSDs mastered here
+  uint64_t failed;      // the peer's records this device could not install
+  uint64_t unsendable;  // records of this device that no decoder would accept
 };
 
 class Mirror {
  public:
-  static constexpr size_t kMaxPendingSessions = 1 << 20;
+  static constexpr size_t kMaxPendingSessions = 1 << 18;
 
-  explicit Mirror(MirrorSettings settings);
+  explicit Mirror(MirrorSettings settings, size_t max_pending = kMaxPendingSessions);
   ~Mirror();
 
   [[nodiscard]] MirrorActions on_connected(Instant now);
   [[nodiscard]] MirrorActions on_disconnected(Instant now);
   [[nodiscard]] MirrorActions on_bytes(Instant now, std::span<const uint8_t> bytes);
-  // The channel has room again: at most `bytes` are handed out per call (back-pressure).
+  // The channel has room: at most `bytes` are handed out per call (back-pressure). All sending happens here.
   [[nodiscard]] MirrorActions on_writable(Instant now, size_t bytes);
-  [[nodiscard]] MirrorActions on_installed(Instant now, uint64_t failed);
+  bool wants_write() const;
+  void on_installed(uint64_t failed);
 
-  // A session of this box changed or ended. Sessions that came from the peer are not sent back.
+  // A session of this device changed or ended. Those of VSDs it does not master are not the mirror's business.
   void on_local_session(const Session& session);
-  void on_local_end(const nsrp_tuple& key);
+  void on_local_end(const EndedSession& ended);
+  // Answers to ReadSessions: begin when it says from_start, then records read from now on, end after the last one.
+  void on_snapshot_begin(uint64_t total);
   void on_snapshot(std::span<const Session> sessions);
   void on_snapshot_end();
 
-  [[nodiscard]] MirrorActions begin_barrier(Instant now, uint64_t id);  // done at once without an active peer
+  // Which VSDs this device masters. Changes of a VSD that was lost belong before this call and still go out.
+  [[nodiscard]] MirrorActions set_mastered(VsdSet mastered);
+  [[nodiscard]] MirrorActions begin_barrier(uint64_t id);  // done at once without an active peer
   [[nodiscard]] MirrorActions on_settings(Instant now, MirrorSettings settings);
-  [[nodiscard]] MirrorActions resync(Instant now);  // `exec nsrp sync rto session`
+  void resync();  // `exec nsrp sync rto session`: sends all sessions again
   [[nodiscard]] MirrorActions on_time(Instant now);
   Instant next_deadline() const;
   MirrorView view() const;

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The insides of a Mirror: connection and states (mirror.cc), and what messages do (mirror_receive.cc).
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rto/mirror.h"
+
+namespace nsrp::rto {
+
+struct Mirror::Impl {
+  // More answers than this waiting for room means a peer that asks and never reads.
+  static constexpr size_t kMaxControlMessages = 256;
+
+  Impl(MirrorSettings s, size_t max_pending) : settings(s), sender(max_pending) {}
+
+  bool enabled() const { return settings.sync && settings.cluster.value != 0; }
+  MirrorState state() const;
+  void reset_connection();
+  void control(MirrorActions& out, const Message& message);
+  void close(MirrorActions& out, std::string reason);
+  void set_in_sync(MirrorActions& out, bool value);
+  void stop_sending(MirrorActions& out);
+  void request_sync(MirrorActions& out);
+
+  // mirror_receive.cc
+  void receive(Instant now, MirrorActions& out, Message message);
+  void on(Instant now, MirrorActions& out, Hello message);
+  void on(Instant now, MirrorActions& out, ReceiverReady message);
+  void on(Instant now, MirrorActions& out, GroupActive message);
+  void on(Instant now, MirrorActions& out, GroupDetach message);
+  void on(Instant now, MirrorActions& out, RtoHeartbeat message);
+  void on(Instant now, MirrorActions& out, SessionPut message);
+  void on(Instant now, MirrorActions& out, SessionEnd message);
+  void on(Instant now, MirrorActions& out, SyncBegin message);
+  void on(Instant now, MirrorActions& out, SyncEnd message);
+  void on(Instant now, MirrorActions& out, Barrier message);
+  void on(Instant now, MirrorActions& out, BarrierAck message);
+  bool may_receive(MirrorActions& out);
+
+  MirrorSettings settings;
+  VsdSet mastered;
+  Sender sender;
+
+  // of the connection
+  bool connected = false;
+  bool closing = false;
+  Decoder decoder;
+  std::optional<Hello> peer;
+  std::deque<std::vector<uint8_t>> control_queue;  // small messages; they overtake sessions
+  bool receiving = false;                          // the peer's group-active has come
+  bool in_sync = false;
+  Instant last_heard, next_heartbeat, next_ready;
+  VsdSet shared;  // VSDs whose sessions both members have, by a sync of this connection in either direction
+  VsdSet missed;  // VSDs the peer synced while this device mastered them too
+
+  struct IncomingSync {
+    SyncBegin begin;
+    VsdSet refused;
+    uint64_t received = 0;
+  };
+  std::optional<IncomingSync> incoming;
+  uint64_t sync_total = 0, sync_received = 0;  // of the latest one, for the view
+
+  size_t installing = 0;                 // Install actions not answered yet
+  std::vector<uint64_t> unacknowledged;  // barriers behind them
+
+  uint64_t received = 0, refused = 0, failed = 0;
+};
+
+}  // namespace nsrp::rto
