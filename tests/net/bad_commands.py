@@ -4,7 +4,7 @@
 import os
 import socket
 
-from harness import LabTest, main
+from harness import LabTest, main, wait_until
 
 # What is typed, and what the sentence must hold.
 REFUSED = (
@@ -14,8 +14,9 @@ REFUSED = (
     ("set nsrp vsd-group id 0 priority zero", ('"zero"', "not a number", "1-254")),
     ("set nsrp vsd-group hb-threshold 2", ('"2"', "out of range")),
     ("set interface eth9 zone trust", ('"eth9"', "no interface", "eth1")),  # a missing interface
-    ("set interface eth2:1 ip 10.1.0.1/24", ("10.1.0.1",)),  # a duplicate address
-    ("set interface eth1 ip 10.1.0.300/24", ('"10.1.0.300/24"',)),
+    ("set interface eth2 ip fd00:1::1/64", ("fd00:1::1", "eth1")),  # a duplicate address
+    ("set interface eth2:1 ip 10.1.9.1/24", ("eth2:1", "VSD group 1")),  # a VSI of no group
+    ("set interface eth1 ip 10.1.0.300/24", ('"10.1.0.300',)),
     ("set interface eth1 manage-ip 10.9.0.1", ("10.9.0.1", "eth1")),  # outside the interface's subnet
     ("set nsrp vsd-group id 0 priority", ("incomplete", "priority")),
     ("set nsrp cluster id 1 please", ('"please"',)),  # a word too many
@@ -52,7 +53,7 @@ class BadCommands(LabTest):
         done = self.gateway.cli("set ns vsd-g id 0 prio 60")  # unique prefixes are enough
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("set nsrp vsd-group id 0 priority 60", self.gateway.ask("get config")["config"])
-        self.assertEqual(self.gateway.vsd()["priority"], 60)
+        wait_until(lambda: self.gateway.vsd()["priority"] == 60, 5, "the new priority in force")
 
     def test_without_a_daemon_exit_is_2(self):
         self.gateway.terminate()

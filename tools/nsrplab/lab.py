@@ -34,6 +34,7 @@ class Lab:
         self.folder = os.path.join(STATE_ROOT, prefix)
         self.network = Network(prefix, self._recorded().get("ha_switch", False))
         self.gateways = {}
+        self._helpers = []  # captures, servers and clients this program started
         if self.is_up():
             self._open_gateways()
 
@@ -85,6 +86,9 @@ class Lab:
 
     def down(self):
         """Removes everything of this lab. Harmless when there is nothing, or only half of it."""
+        for helper in self._helpers:
+            helper.process.kill()
+        self._helpers = []
         for name in GATEWAYS:
             folder = os.path.join(self.folder, name)
             gateway = self.gateways.get(name) or (Gateway(name, self.network, folder) if os.path.isdir(folder) else None)
@@ -137,10 +141,21 @@ class Lab:
         masters = self.masters()
         return masters[0] if len(masters) == 1 else None
 
+    def describe(self):
+        """Where the pair stands, in a line: for messages."""
+        def one(name, gateway):
+            status = gateway.status() if gateway.alive() else None
+            if status is None:
+                return f"{name} does not answer"
+            mirror = status["rto_mirror"]
+            return (f"{name} {gateway.state()}, rto {mirror['state']}, {'' if mirror['in_sync'] else 'not '}in sync, "
+                    f"{mirror['sessions']} sessions")
+        return "(" + "; ".join(one(name, gateway) for name, gateway in self.gateways.items()) + ")"
+
     def wait_master(self, name=None, deadline_s=30):
         """Until exactly one gateway is master, and it is this one if named. Returns its name."""
         return wait_until(lambda: (m := self.master()) and (name is None or m == name) and m, deadline_s,
-                          f"{name or 'one gateway'} as the only master")
+                          f"{name or 'one gateway'} as the only master", instead=self.describe)
 
     def wait_pair(self, deadline_s=40):
         """Until one is master and the other stands behind it with the sessions. Returns the master's name."""
@@ -149,7 +164,7 @@ class Lab:
             behind = [n for n, s in states.items() if s in ("backup", "primary backup")]
             masters = [n for n, s in states.items() if s == "master"]
             return masters[0] if len(masters) == 1 and len(behind) == 1 and self[behind[0]].in_sync() else None
-        return wait_until(settled, deadline_s, "a master and a backup in sync")
+        return wait_until(settled, deadline_s, "a master and a backup in sync", instead=self.describe)
 
     # Cables, captures, traffic
 
@@ -163,12 +178,16 @@ class Lab:
 
     def capture(self, host, ifname, expression=VIRTUAL_SOURCE, direction="in"):
         self.require_up()
-        return Capture(self.network, self.folder, host, ifname, expression, direction)
+        return self._helper(Capture(self.network, self.folder, host, ifname, expression, direction))
 
     def echo_server(self, host):
         self.require_up()
-        return EchoServer(self.network, self.folder, host)
+        return self._helper(EchoServer(self.network, self.folder, host))
 
     def traffic(self, load):
         self.require_up()
-        return TrafficClient(self.network, self.folder, load)
+        return self._helper(TrafficClient(self.network, self.folder, load))
+
+    def _helper(self, helper):
+        self._helpers.append(helper)
+        return helper

@@ -27,20 +27,22 @@ def run_together(commands):
         process.stdin.write(text)
         process.stdin.close()
     for command, _, process in started:
-        said = process.stderr.read().strip()
+        with process.stderr as stderr:
+            said = stderr.read().strip()
         if process.wait() != 0:
             raise LabError(f"'{' '.join(command)}' failed ({process.returncode}): {said}")
 
 
-def wait_until(condition, deadline_s, what, interval_s=0.05):
-    """Polls until condition() is truthy and returns its value; after the deadline says what never came."""
+def wait_until(condition, deadline_s, what, interval_s=0.05, instead=lambda: ""):
+    """Polls until condition() is truthy and returns its value; after the deadline says what never came, and what
+    instead() sees."""
     end = time.monotonic() + deadline_s
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() >= end:
-            raise LabError(f"{what}: not within {deadline_s} s")
+            raise LabError(f"{what}: not within {deadline_s} s {instead()}".rstrip())
         time.sleep(interval_s)
 
 
