@@ -100,6 +100,10 @@ std::optional<nsrp_session> SessionTable::Impl::look_up(const nsrp_tuple& key) c
   return session;
 }
 
+std::optional<nsrp_session> SessionTable::find(const nsrp_tuple& key) const {
+  return impl_->look_up(key);
+}
+
 Status SessionTable::for_each(const std::function<void(std::span<const SessionEntry>)>& visit) const {
   size_t room = kReadBatch;
   std::vector<nsrp_tuple> keys(room);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,7 @@ class SessionTable {
   // Hands every waiting event to `consume`; returns how many.
   size_t consume_events(const std::function<void(const SessionEntry&)>& consume);
 
+  std::optional<nsrp_session> find(const nsrp_tuple& key) const;
   // Every record, in batches (lookup_batch). One that is written meanwhile may be missed or seen twice.
   Status for_each(const std::function<void(std::span<const SessionEntry>)>& visit) const;
   // Records with NSRP_SESSION_DIRTY, which it clears. A change that a packet makes in the microsecond between reading
