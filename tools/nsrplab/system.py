@@ -26,11 +26,14 @@ def run_together(commands):
     for _, text, process in started:
         process.stdin.write(text)
         process.stdin.close()
+    failures = []
     for command, _, process in started:
         with process.stderr as stderr:
             said = stderr.read().strip()
         if process.wait() != 0:
-            raise LabError(f"'{' '.join(command)}' failed ({process.returncode}): {said}")
+            failures.append(f"'{' '.join(command)}' failed ({process.returncode}): {said}")
+    if failures:
+        raise LabError("; ".join(failures))
 
 
 def wait_until(condition, deadline_s, what, interval_s=0.05, instead=lambda: ""):
