@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/plan.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "config/language.h"
+
+using namespace nsrp;
+using namespace nsrp::daemon;
+
+namespace {
+
+config::Config configuration(const std::string& text) {
+  Result<config::Config> loaded = config::load(text, "test");
+  REQUIRE_MESSAGE(loaded.has_value(), (loaded ? "" : loaded.error().message));
+  return *loaded;
+}
+
+LinksByName links(std::initializer_list<const char*> names) {
+  LinksByName result;
+  uint32_t ifindex = 10;
+  for (const char* name : names) {
+    kernel::Link link;
+    link.ifindex = IfIndex{ifindex};
+    link.name = name;
+    link.mac.bytes = {2, 0, 0, 0, 0, static_cast<uint8_t>(ifindex)};
+    link.carrier = link.up = link.ethernet = true;
+    result[name] = link;
+    ++ifindex;
+  }
+  return result;
+}
+
+const char kPair[] =
+    "set interface ha1 zone ha\n"
+    "set interface eth1 zone trust\n"
+    "set interface eth1 ip 10.1.0.1/24\n"
+    "set interface eth1 manage-ip 10.1.0.2\n"
+    "set nsrp cluster id 1\n";
+
+}  // namespace
+
+TEST_CASE("in a cluster an address is a VSI's, with the manage IP before it and its label") {
+  const Plan plan = make_plan(configuration(kPair), links({"eth1", "ha1"}));
+  const InterfacePlan& eth1 = plan.interfaces.at("eth1");
+  CHECK(eth1.traffic);
+  REQUIRE(eth1.addresses.size() == 2);
+  CHECK(to_string(eth1.addresses[0].prefix) == "10.1.0.2/24");
+  CHECK(to_string(eth1.addresses[1].prefix) == "10.1.0.1/24");
+  CHECK(eth1.addresses[1].label == "eth1:0");
+  REQUIRE(plan.vsis.size() == 1);
+  CHECK(eth1.virtual_macs == std::vector<MacAddress>{plan.vsis[0].vmac});
+  CHECK(plan.interfaces.at("ha1").ha);
+  const auto manage = std::find_if(plan.addresses.begin(), plan.addresses.end(),
+                                   [](const auto& entry) { return entry.kind == NSRP_ADDR_DEVICE; });
+  REQUIRE(manage != plan.addresses.end());
+  CHECK(to_string(manage->address) == "10.1.0.2");
+}
+
+TEST_CASE("outside a cluster, or without VSD 0, the interface is local: no virtual MAC, no program") {
+  for (const std::string text : {std::string("set interface eth1 zone trust\nset interface eth1 ip 10.1.0.1/24\n"),
+                                 std::string(kPair) + "unset nsrp vsd-group id 0\n"}) {
+    const Plan plan = make_plan(configuration(text), links({"eth1", "ha1"}));
+    CHECK(plan.vsis.empty());
+    CHECK(!plan.interfaces.at("eth1").traffic);
+    const auto& addresses = plan.interfaces.at("eth1").addresses;
+    REQUIRE(!addresses.empty());
+    CHECK(addresses.back().label.empty());
+  }
+}
+
+TEST_CASE("an interface of several VSDs is marked as such; one of a single VSI names it") {
+  const std::string two = std::string(kPair) + "set nsrp vsd-group id 1\nset interface eth1:1 ip 10.1.0.9/24\n";
+  const auto entry_of = [](const Plan& plan) {
+    return *std::find_if(plan.entries.begin(), plan.entries.end(),
+                         [](const auto& entry) { return (entry.flags & NSRP_IF_TRAFFIC) != 0; });
+  };
+  const Plan single = make_plan(configuration(kPair), links({"eth1", "ha1"}));
+  CHECK(entry_of(single).only_vid == single.vsis[0].vid);
+  CHECK((entry_of(single).flags & NSRP_IF_MULTI_VSD) == 0);
+  const Plan several = make_plan(configuration(two), links({"eth1", "ha1"}));
+  CHECK(entry_of(several).only_vid == Vid{});
+  CHECK((entry_of(several).flags & NSRP_IF_MULTI_VSD) != 0);
+}
+
+TEST_CASE("a VSD's own routes stand in a table of its own, found by the mark of its packets") {
+  const std::string text = std::string(kPair) +
+                           "set nsrp vsd-group id 1\nset interface eth1:1 ip 10.1.0.9/24\n"
+                           "set vrouter trust-vr route 0.0.0.0/0 interface eth1 gateway 10.1.0.254\n"
+                           "set vrouter trust-vr route 0.0.0.0/0 interface eth1:1 gateway 10.1.0.253\n";
+  const Plan plan = make_plan(configuration(text), links({"eth1", "ha1"}));
+  REQUIRE(plan.routes.size() == 2);
+  CHECK(plan.routes[0].table != plan.routes[1].table);
+  REQUIRE(plan.rules.size() == 1);
+  CHECK(plan.rules[0].table == routing_table_of(VsdId{1}));
+  CHECK(plan.rules[0].mark == 2u << NSRP_MARK_SHIFT);
+}
+
+TEST_CASE("a configured interface that does not exist is reported, and the rest is planned") {
+  const Plan plan = make_plan(configuration(kPair), links({"eth1"}));
+  CHECK(plan.missing == std::vector<std::string>{"ha1"});
+  CHECK(plan.interfaces.contains("eth1"));
+}
+
+TEST_CASE("every address of a VSD is announced from its interface with its virtual MAC") {
+  const auto targets = announce_targets(configuration(kPair), links({"eth1", "ha1"}));
+  REQUIRE(targets.contains(VsdId{0}));
+  REQUIRE(targets.at(VsdId{0}).size() == 1);
+  CHECK(to_string(targets.at(VsdId{0})[0].addresses.at(0)) == "10.1.0.1");
+}
