@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/rto_worker.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "daemon/rto_sessions.h"
+#include "io/clock.h"
+
+namespace nsrp::daemon {
+namespace {
+
+// Changes are taken from the ring this often while they come: a wake-up for each would cost more than it brings.
+constexpr milliseconds kRingPause{1};
+constexpr milliseconds kSweepInterval{100};
+constexpr milliseconds kAdoptedInterval{100};
+constexpr milliseconds kCountInterval{500};
+constexpr int kCountShare = 20;  // counting takes at most this fraction of the thread's time
+constexpr seconds kComplaintInterval{10};
+
+}  // namespace
+
+struct RtoWorker::Impl {
+  RtoCallbacks callbacks;
+  std::unique_ptr<io::Loop> loop;
+  rto::Mirror mirror{rto::MirrorSettings{}};
+  rto::MirrorSettings settings;
+  std::optional<RtoPeer> peer;
+  std::unique_ptr<RtoSessions> sessions;
+  std::unique_ptr<RtoChannel> channel;
+  io::Watch ring_watch, destroyed_watch;
+  bool ring_watched = false;
+  io::Loop::TimerId deadline_timer = 0;
+  Instant last_complaint;
+  uint64_t complained_of = 0;
+  size_t counted = 0;
+
+  mutable std::mutex view_mutex;
+  RtoView view;
+  std::thread thread;
+
+  void open_channel();
+  void begin();
+  void configure_channel();
+  void pump();
+  void carry_out(rto::MirrorActions actions);
+  void carry_out(rto::Send& send) { channel->send(send.bytes); }
+  void carry_out(rto::Install& install);
+  void carry_out(rto::Remove& remove) { complain(sessions->remove(remove.keys)); }
+  void carry_out(rto::Restate& restate) { sessions->restate(restate.keys); }
+  void carry_out(rto::SyncStarted&) { sessions->sync_started(); }
+  void carry_out(rto::RemoveStale& stale) { complain(sessions->remove_stale(stale.vsds)); }
+  void carry_out(rto::ReadSessions& read);
+  void carry_out(rto::InSync& in_sync) { callbacks.on_in_sync(in_sync.value, in_sync.peer); }
+  void carry_out(rto::BarrierDone& done) { callbacks.on_barrier_done(done.id); }
+  void carry_out(rto::CloseChannel& close) { channel->close(close.reason); }
+
+  void on_ring();
+  void on_destroyed();
+  void take_all_changes();
+  void sweep();
+  void check_adopted();
+  void count();
+  void complain(const Status& status);
+  void complain_of_failed_sessions();
+  void publish();
+};
+
+void RtoWorker::Impl::open_channel() {
+  channel =
+      std::make_unique<RtoChannel>(*loop, RtoChannel::Handlers{
+                                              .connected =
+                                                  [this] {
+                                                    carry_out(mirror.on_connected(io::now()));
+                                                    pump();
+                                                  },
+                                              .received =
+                                                  [this](std::span<const uint8_t> bytes) {
+                                                    carry_out(mirror.on_bytes(io::now(), bytes));
+                                                    pump();
+                                                  },
+                                              .has_room = [this] { pump(); },
+                                              .disconnected =
+                                                  [this] {
+                                                    carry_out(mirror.on_disconnected(io::now()));
+                                                    pump();
+                                                  },
+                                              .report = [this](const std::string& text) { callbacks.on_event(text); },
+                                          });
+}
+
+void RtoWorker::Impl::begin() {
+  destroyed_watch = loop->watch(sessions->destroyed_fd(), io::Loop::kReadable, [this] { on_destroyed(); });
+  on_ring();
+  sweep();
+  check_adopted();
+  count();
+  loop->run();
+}
+
+// Hands out what there is room for, and sees to the mirror's next deadline.
+void RtoWorker::Impl::pump() {
+  while (channel->connected() && channel->room() > 0 && mirror.wants_write()) {
+    rto::MirrorActions actions = mirror.on_writable(io::now(), channel->room());
+    if (actions.empty()) break;
+    carry_out(std::move(actions));
+  }
+  if (deadline_timer != 0) loop->cancel(std::exchange(deadline_timer, 0));
+  if (const Instant deadline = mirror.next_deadline(); deadline != Instant::max()) {
+    deadline_timer = loop->call_at(deadline, [this] {
+      deadline_timer = 0;
+      carry_out(mirror.on_time(io::now()));
+      pump();
+    });
+  }
+  publish();
+}
+
+void RtoWorker::Impl::carry_out(rto::MirrorActions actions) {
+  for (rto::MirrorAction& action : actions) {
+    std::visit([this](auto& wanted) { carry_out(wanted); }, action);
+  }
+}
+
+void RtoWorker::Impl::carry_out(rto::Install& install) {
+  sessions->install(install);
+  complain_of_failed_sessions();
+}
+
+// A table that cannot be read is not an empty one: the peer would remove what it was not sent.
+void RtoWorker::Impl::carry_out(rto::ReadSessions& read) {
+  if (const Status done = sessions->read(read); !done) channel->close(done.error().message);
+}
+
+void RtoWorker::Impl::on_ring() {
+  const bool any = sessions->drain_ring() > 0;
+  if (any) {
+    ring_watch = {};
+    ring_watched = false;
+    loop->call_at(io::now() + kRingPause, [this] { on_ring(); });
+    pump();
+  } else if (!ring_watched) {
+    ring_watched = true;
+    ring_watch = loop->watch(sessions->ring_fd(), io::Loop::kReadable, [this] { on_ring(); });
+  }
+}
+
+void RtoWorker::Impl::on_destroyed() {
+  complain(sessions->take_destroyed());
+  pump();
+}
+
+void RtoWorker::Impl::take_all_changes() {
+  sessions->drain_ring();
+  complain(sessions->sweep_dirty());
+}
+
+void RtoWorker::Impl::sweep() {
+  complain(sessions->sweep_dirty());
+  pump();
+  loop->call_at(io::now() + kSweepInterval, [this] { sweep(); });
+}
+
+void RtoWorker::Impl::check_adopted() {
+  const Result<bool> more = sessions->check_adopted();
+  if (!more) return complain(fail(more.error()));
+  pump();
+  if (*more) loop->call_at(io::now() + kAdoptedInterval, [this] { check_adopted(); });
+}
+
+void RtoWorker::Impl::count() {
+  const Instant before = io::now();
+  const Result<size_t> number = sessions->count();
+  if (number) counted = *number;
+  publish();
+  const Duration pause = std::max(Duration(kCountInterval), (io::now() - before) * kCountShare);
+  loop->call_at(io::now() + pause, [this] { count(); });
+}
+
+void RtoWorker::Impl::complain(const Status& status) {
+  const Instant now = io::now();
+  if (status || now < last_complaint + kComplaintInterval) return;
+  last_complaint = now;
+  callbacks.on_event("sessions=trouble cause=\"" + status.error().message + "\"");
+}
+
+void RtoWorker::Impl::complain_of_failed_sessions() {
+  const uint64_t failed = sessions->failed();
+  const Instant now = io::now();
+  if (failed == complained_of || now < last_complaint + kComplaintInterval) return;
+  last_complaint = now;
+  callbacks.on_event("sessions_not_installed=" + std::to_string(failed - std::exchange(complained_of, failed)) +
+                     " cause=\"" + sessions->last_failure() + "\"");
+}
+
+void RtoWorker::Impl::publish() {
+  const RtoView now{mirror.view(), counted};
+  const std::lock_guard lock(view_mutex);
+  view = now;
+}
+
+void RtoWorker::Impl::configure_channel() {
+  const bool wanted = settings.sync && settings.cluster.value != 0;
+  channel->set_peer(settings.unit, wanted ? peer : std::nullopt);
+}
+
+RtoWorker::RtoWorker() : impl_(std::make_unique<Impl>()) {}
+
+Result<std::unique_ptr<RtoWorker>> RtoWorker::start(const kernel::Datapath& datapath, RtoCallbacks callbacks) {
+  std::unique_ptr<RtoWorker> worker(new RtoWorker);
+  Impl& impl = *worker->impl_;
+  impl.callbacks = std::move(callbacks);
+  Result<std::unique_ptr<io::Loop>> loop = io::Loop::create();
+  if (!loop) return fail(loop.error());
+  impl.loop = std::move(*loop);
+  Result<std::unique_ptr<RtoSessions>> sessions = RtoSessions::open(datapath, impl.mirror);
+  if (!sessions) return fail(sessions.error());
+  impl.sessions = std::move(*sessions);
+  impl.open_channel();
+  impl.publish();
+  impl.thread = std::thread([&impl] { impl.begin(); });
+  pthread_setname_np(impl.thread.native_handle(), "nsrp-rto");
+  return worker;
+}
+
+RtoWorker::~RtoWorker() {
+  if (!impl_->thread.joinable()) return;
+  impl_->loop->stop();
+  impl_->thread.join();
+}
+
+void RtoWorker::set_peer(std::optional<RtoPeer> peer) {
+  impl_->loop->post([impl = impl_.get(), peer] {
+    impl->peer = peer;
+    impl->configure_channel();
+    impl->pump();
+  });
+}
+
+void RtoWorker::set_settings(rto::MirrorSettings settings) {
+  impl_->loop->post([impl = impl_.get(), settings] {
+    if (settings == impl->settings) return;
+    impl->settings = settings;
+    impl->carry_out(impl->mirror.on_settings(io::now(), settings));
+    impl->configure_channel();
+    impl->pump();
+  });
+}
+
+void RtoWorker::set_mastered(const std::set<VsdId>& mastered) {
+  rto::VsdSet vsds;
+  for (const VsdId vsd : mastered) vsds.insert(vsd);
+  impl_->loop->post([impl = impl_.get(), vsds] {
+    impl->take_all_changes();  // while what was mastered until now still counts
+    impl->sessions->set_mastered(vsds);
+    impl->carry_out(impl->mirror.set_mastered(vsds));
+    impl->pump();
+  });
+}
+
+void RtoWorker::begin_barrier(uint64_t id) {
+  impl_->loop->post([impl = impl_.get(), id] {
+    impl->take_all_changes();
+    impl->carry_out(impl->mirror.begin_barrier(id));
+    impl->pump();
+  });
+}
+
+void RtoWorker::resync() {
+  impl_->loop->post([impl = impl_.get()] {
+    impl->mirror.resync();
+    impl->pump();
+  });
+}
+
+RtoView RtoWorker::view() const {
+  const std::lock_guard lock(impl_->view_mutex);
+  return impl_->view;
+}
+
+}  // namespace nsrp::daemon

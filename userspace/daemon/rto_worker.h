@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The RTO thread: mirrors this device's sessions with the peer's.
+//
+//   auto worker = RtoWorker::start(datapath, {.on_in_sync = …, .on_barrier_done = …, .on_event = …});
+//   (*worker)->set_settings(settings);
+//   (*worker)->set_peer(RtoPeer{unit, link_local, ifindex});
+//
+// A thread of its own with its own loop: installing ten thousand sessions must never delay a heartbeat. Every function
+// may be called from any thread and takes effect in the order of the calls.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "daemon/rto_channel.h"
+#include "kernel/datapath.h"
+#include "rto/mirror.h"
+
+namespace nsrp::daemon {
+
+// Called on the RTO thread.
+struct RtoCallbacks {
+  std::function<void(bool in_sync, UnitId peer)> on_in_sync;
+  std::function<void(uint64_t barrier)> on_barrier_done;
+  std::function<void(const std::string& text)> on_event;  // key=value …
+};
+
+struct RtoView {
+  rto::MirrorView mirror{};
+  size_t sessions = 0;  // records of this device, counted a moment ago
+};
+
+class RtoWorker {
+ public:
+  // Acts in the network namespace of the caller. `datapath` outlives it.
+  static Result<std::unique_ptr<RtoWorker>> start(const kernel::Datapath& datapath, RtoCallbacks callbacks);
+  ~RtoWorker();  // ends the thread; no callback comes after it
+
+  void set_peer(std::optional<RtoPeer> peer);
+  void set_settings(rto::MirrorSettings settings);
+  void set_mastered(const std::set<VsdId>& mastered);
+  // on_barrier_done(id) follows once the peer has every session there was at the time of the call.
+  void begin_barrier(uint64_t id);
+  void resync();
+  RtoView view() const;
+
+ private:
+  RtoWorker();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nsrp::daemon
