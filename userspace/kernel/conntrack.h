@@ -24,7 +24,10 @@ class Conntrack {
   ~Conntrack();
 
   // Creates the entries, or updates those that exist, in batches: NAT from the difference of the two tuples, TCP state
-  // with BE_LIBERAL in both directions, mark, status (SEEN_REPLY, ASSURED). A timeout is at least `min_timeout_s`.
+  // with BE_LIBERAL in both directions, mark, status (SEEN_REPLY, ASSURED: never taken back). A timeout is at least
+  // `min_timeout_s`. An entry with the same original tuple and another translation is replaced. One whose reply tuple
+  // belongs to another flow fails (EEXIST), as does what makes no sense as one flow (EINVAL); the others go in.
+  // Translation works only where the ruleset has a nat chain (an empty one will do).
   Result<InsertResult> install(std::span<const SessionEntry> entries, uint32_t min_timeout_s);
   // Deletes by original tuple; entries that are gone already are no error.
   Status remove(std::span<const nsrp_tuple> keys);
@@ -32,7 +35,9 @@ class Conntrack {
   Result<bool> exists(const nsrp_tuple& key);
   Result<size_t> count();
 
-  // The end of entries (DESTROY group; the kernel retries undelivered ones).
+  // The end of entries, whoever ended them. None is lost: what finds no room in the socket's buffer the kernel keeps,
+  // counts against nf_conntrack_max, and delivers later. So read soon. Entries older than the first open() in this
+  // namespace may end in silence. Does not block.
   int destroy_fd() const;
   void consume_destroyed(const std::function<void(const nsrp_tuple&)>& ended);
 
