@@ -124,6 +124,7 @@ TEST_CASE("an interface with somebody else's XDP program is refused, and keeps i
   const auto refused = host.attach_traffic();
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().message.find("eth1 carries another XDP program (pass_all") == 0);
+  CHECK(host.attached().empty());
   host.host.in([&] { CHECK(host.datapath->detach(host.host.ifindex("eth1")).has_value()); });
   CHECK(contains(host.host.in([] { return output_of("ip link show eth1"); }), "prog/xdp"));
 }

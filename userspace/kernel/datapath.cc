@@ -49,13 +49,21 @@ Status check_kernel() {
   return {};
 }
 
-// A frame first meets tc, then XDP takes part: what XDP answers or forwards relies on the egress guard being there.
+// XDP comes last: what it answers and passes relies on the tc programs being there.
 Result<XdpMode> attach_all(IfIndex ifindex, int xdp, int tc_in, int tc_out) {
   if (Status in = attach_tc(ifindex, TcSide::kIngress, tc_in); !in) return fail(in.error());
   if (tc_out >= 0) {
     if (Status out = attach_tc(ifindex, TcSide::kEgress, tc_out); !out) return fail(out.error());
   }
   return attach_xdp(ifindex, xdp);
+}
+
+// An interface that is refused stays as it was; one that had our programs keeps what it has.
+Result<XdpMode> attach_or_leave(IfIndex ifindex, int xdp, int tc_in, int tc_out) {
+  const bool had_ours = has_own_tc(ifindex, TcSide::kIngress);
+  Result<XdpMode> mode = attach_all(ifindex, xdp, tc_in, tc_out);
+  if (!mode && !had_ours) (void)detach_tc(ifindex);
+  return mode;
 }
 
 std::vector<IfIndex> all_interfaces() {
@@ -111,12 +119,13 @@ bool Datapath::sessions_supported() const {
 
 Result<XdpMode> Datapath::attach_traffic(IfIndex ifindex) {
   const BpfObjects& objects = *impl_->objects;
-  return attach_all(ifindex, objects.program_fd("nsrp_traffic_in"), objects.program_fd("nsrp_tc_in"),
-                    objects.program_fd("nsrp_tc_out"));
+  return attach_or_leave(ifindex, objects.program_fd("nsrp_traffic_in"), objects.program_fd("nsrp_tc_in"),
+                         objects.program_fd("nsrp_tc_out"));
 }
 
 Result<XdpMode> Datapath::attach_ha(IfIndex ifindex) {
-  return attach_all(ifindex, impl_->objects->program_fd("nsrp_ha_in"), impl_->objects->program_fd("nsrp_ha_tc"), -1);
+  return attach_or_leave(ifindex, impl_->objects->program_fd("nsrp_ha_in"), impl_->objects->program_fd("nsrp_ha_tc"),
+                         -1);
 }
 
 Status Datapath::detach(IfIndex ifindex) {
