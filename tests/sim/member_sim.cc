@@ -221,8 +221,8 @@ class Life {
   }
 
   void check_excuse(NodeId a, NodeId b, VsdId vsd) {
-    const Instant awake = std::min(world_.awake_since(a).value_or(world_.now()),
-                                   world_.awake_since(b).value_or(world_.now()));
+    const Instant awake =
+        std::min(world_.awake_since(a).value_or(world_.now()), world_.awake_since(b).value_or(world_.now()));
     if (world_.now() - std::max(whole_since(), awake) <= silence_limit()) return;
     throw Broken{"nodes " + std::to_string(a) + " and " + std::to_string(b) + " both hold a lease for VSD " +
                  std::to_string(vsd.value)};

@@ -30,8 +30,11 @@ std::optional<std::string> Member::Impl::refusal(VsdId vsd, ModeCommand mode) co
   if (v.state == VsdState::kInitial && mode == ModeCommand::kPrimaryBackup) {
     return group(vsd) + " is in the initial state; only a backup can become primary backup";
   }
-  const bool needs_sync = is_backup(v.state) && mode == ModeCommand::kMaster && living_master(v) != nullptr;
-  if (needs_sync && !in_sync_enough(v)) {
+  const bool asks = is_backup(v.state) && mode == ModeCommand::kMaster;
+  if (asks && living_master(v) == nullptr) {
+    return group(vsd) + " has no master now and an election is under way; try again after it";
+  }
+  if (asks && !in_sync_enough(v)) {
     return "this device does not hold the run-time objects of the master yet; a switch would break sessions";
   }
   return std::nullopt;
@@ -56,9 +59,6 @@ void Member::Impl::command(Vsd& v, ModeCommand mode) {
   }
   if (mode == ModeCommand::kMaster) {
     v.commanded = true;
-    if (is_backup(v.state) && living_master(v) == nullptr && may_stand(v)) {
-      promote(v, "mode master was commanded");
-    }
   }
   if (mode == ModeCommand::kPrimaryBackup && v.state == VsdState::kBackup) v.insist_until = now + silence_limit();
 }

@@ -34,15 +34,16 @@ UnitId Member::Impl::named_successor(const Vsd& v) const {
 // The initial hold binds a member that became inoperable meanwhile, too: it has to have listened.
 bool Member::Impl::may_stand(const Vsd& v) const {
   const bool operable = v.state != VsdState::kInoperable || settings.master_always_exist;
-  const bool has_listened = now >= v.hold_until && (!v.listen_until || now >= *v.listen_until) &&
-                            (!catching_up || now >= catching_up->until) && now >= stand_from;
+  const bool has_listened =
+      now >= v.hold_until && (!v.listen_until || now >= *v.listen_until) && (!catching_up || now >= catching_up->until);
   return operable && has_listened && !leaving && v.handed_to == UnitId{};
 }
 
 std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
   const UnitId named = named_successor(v);
   std::vector<Candidate> all;
-  if (may_stand(v)) {
+  // What the last master has said about us is known to all.
+  if (may_stand(v) && (named == settings.unit || now >= stand_from)) {
     all.push_back({.unit = settings.unit,
                    .named = named == settings.unit,
                    .operable = v.state != VsdState::kInoperable,
@@ -79,10 +80,11 @@ bool Member::Impl::outranks(const Candidate& a, const Candidate& b) const {
   return a.unit > b.unit;
 }
 
-// How long a better candidate may take. It may itself be listening for a full silence after a lease that ran out.
+// How long a better candidate may take. It may itself be listening for a full silence after a lease that ran out, or
+// wait for the death of a master only it has heard. The interval on top keeps us from acting in the same moment.
 Duration Member::Impl::patience(const Candidate& c) const {
   const Duration silence = dead_after(peers.at(c.unit));
-  return 2 * silence + (c.initial ? hold_time() : Duration(0));
+  return 2 * silence + interval() + (c.initial ? hold_time() : Duration(0));
 }
 
 bool Member::Impl::elect(Vsd& v) {

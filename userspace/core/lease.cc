@@ -39,7 +39,9 @@ void Member::Impl::grant(Vsd& v) {
 
 void Member::Impl::renew_leases() {
   for (auto& [id, v] : vsds) {
-    if (v.state == VsdState::kMaster && !v.doubt_until && v.lease.granted != now) grant(v);
+    if (v.state != VsdState::kMaster || v.doubt_until) continue;
+    const bool as_alone = v.lease.alone_grace.count() > 0;
+    if (v.lease.granted != now || as_alone != alone()) grant(v);
   }
 }
 

@@ -48,7 +48,7 @@ struct MemberSettings {
   uint8_t announce_count = 4;  // `set nsrp arp`
   bool master_always_exist = false;
   bool sync_required = false;  // `set nsrp rto-mirror sync`
-  std::vector<VsdSettings> vsds;
+  std::vector<VsdSettings> vsds{};
 };
 
 struct LinkFacts {

@@ -25,28 +25,28 @@ std::string_view to_string(VsdState state);  // the manual's words: "master", "p
 
 // One VSD group as its member sees itself.
 struct VsdAdvert {
-  VsdId vsd;
+  VsdId vsd{};
   VsdState state = VsdState::kInitial;
   uint8_t priority = 100;     // lower wins
   bool wants_master = false;  // asks the master to hand over: preemption or `exec … mode master`
   bool in_sync = false;       // holds the RTOs of the VSD's master, or needs none
   uint64_t term = 0;          // the mastership's number; each takeover raises it
-  UnitId handed_to;           // a master that has just released the VSD names its successor; 0: nobody
+  UnitId handed_to{};         // a master that has just released the VSD names its successor; 0: nobody
 
   bool operator==(const VsdAdvert&) const = default;
 };
 
 // Sent each hb-interval on every HA link, and at once when something changes.
 struct Heartbeat {
-  UnitId unit;
+  UnitId unit{};
   uint64_t boot_epoch = 0;  // random per daemon start: tells a restart from a late frame
   uint64_t sequence = 0;    // one sequence space over all links
   milliseconds hb_interval{1000};
   uint8_t hb_threshold = 3;
   bool leaving = false;      // the last heartbeat: the daemon stops in order
   bool rto_enabled = false;  // RTO peer information
-  UnitId rto_peer;           // the member this one mirrors with; 0: none
-  std::vector<VsdAdvert> vsds;
+  UnitId rto_peer{};         // the member this one mirrors with; 0: none
+  std::vector<VsdAdvert> vsds{};
 
   bool operator==(const Heartbeat&) const = default;
 };

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Manual ch. 1, "Preempt Option"; planned switches in general.
+#include "cluster.h"
+
+using namespace nsrp;
+using namespace nsrp::sim;
+using Words = std::vector<std::string>;
+
+namespace {
+
+// b masters, a comes later with the better priority.
+struct FailBack {
+  explicit FailBack(MemberSettings late) {
+    b = world.add(device(0xb1, 100));
+    a = world.add(std::move(late));
+    world.start(b);
+    world.run_for(seconds(2));
+    world.start(a);
+  }
+  World world;
+  NodeId a, b;
+};
+
+}  // namespace
+
+TEST_CASE("a better priority with preempt takes the VSD over, by a barrier and without two masters") {
+  FailBack test(device(0xa1, 50, true));
+  test.world.after_event = [&] { REQUIRE_FALSE((test.world.forwards(test.a) && test.world.forwards(test.b))); };
+  test.world.run_for(kHold + milliseconds(20));
+  CHECK(test.world.state(test.a) == VsdState::kMaster);
+  CHECK(test.world.state(test.b) == VsdState::kPrimaryBackup);
+  CHECK(test.world.term(test.a) == 2);
+  CHECK(test.world.happened<StartBarrier>(test.b).size() == 1);
+  CHECK(contains(test.world.cause(test.a), "handed to this device"));
+}
+
+TEST_CASE("the master gives the VSD up in this order: revoke, say so, heartbeat that names the successor") {
+  FailBack test(device(0xa1, 50, true));
+  test.world.run_until_true(seconds(3), [&] { return test.world.state(test.b) != VsdState::kMaster; });
+  CHECK(order_of(test.world, test.b, test.world.now()) == Words{"revoke", "state", "heartbeat"});
+  const auto said = test.world.happened<SendHeartbeat>(test.b).back().second.heartbeat;
+  CHECK(said.vsds[0].handed_to == UnitId{0xa1});
+  CHECK(said.vsds[0].state == VsdState::kBackup);
+}
+
+TEST_CASE("preemption waits for the hold-down time") {
+  FailBack test(device(0xa1, 50, true, seconds(3)));
+  test.world.run_for(kHold + seconds(3) - milliseconds(1));
+  CHECK(test.world.state(test.b) == VsdState::kMaster);
+  test.world.run_for(milliseconds(20));
+  CHECK(test.world.state(test.a) == VsdState::kMaster);
+}
+
+TEST_CASE("without preempt a better priority waits for a failure") {
+  FailBack test(device(0xa1, 50, false));
+  test.world.run_for(seconds(10));
+  CHECK(test.world.state(test.b) == VsdState::kMaster);
+}
+
+TEST_CASE("an equal priority never preempts, not even with the higher unit id") {
+  FailBack test(device(0xff, 100, true));
+  test.world.run_for(seconds(10));
+  CHECK(test.world.state(test.b) == VsdState::kMaster);
+}
+
+TEST_CASE("a member that is not in sync does not preempt; its hold-down starts when it is") {
+  MemberSettings late = device(0xa1, 50, true, seconds(1));
+  late.sync_required = true;
+  FailBack test(late);
+  test.world.run_for(seconds(10));
+  CHECK(test.world.state(test.b) == VsdState::kMaster);
+  test.world.set_in_sync(test.a, true);
+  test.world.run_for(milliseconds(990));
+  CHECK(test.world.state(test.b) == VsdState::kMaster);
+  test.world.run_for(milliseconds(30));
+  CHECK(test.world.state(test.a) == VsdState::kMaster);
+}
+
+TEST_CASE("a barrier that does not end delays the switch by its limit, no longer") {
+  FailBack test(device(0xa1, 50, true));
+  test.world.barrier = [](NodeId) { return std::nullopt; };
+  test.world.run_for(kHold + Member::kHandoverLimit - milliseconds(1));
+  CHECK(test.world.state(test.b) == VsdState::kMaster);
+  test.world.run_for(milliseconds(20));
+  CHECK(test.world.state(test.a) == VsdState::kMaster);
+}
+
+TEST_CASE("the master keeps the VSD when who asked for it dies during the barrier") {
+  FailBack test(device(0xa1, 50, true));
+  test.world.barrier = [](NodeId) { return milliseconds(900); };
+  test.world.run_until_true(seconds(3), [&] { return !test.world.happened<StartBarrier>(test.b).empty(); });
+  test.world.power_off(test.a);
+  test.world.run_for(seconds(3));
+  CHECK(test.world.state(test.b) == VsdState::kMaster);
+  CHECK(test.world.happened<RevokeLease>(test.b).empty());
+}
+
+TEST_CASE("the heartbeat that names the successor may be lost") {
+  FailBack test(device(0xa1, 50, true));
+  test.world.run_until_true(seconds(3), [&] { return !test.world.happened<StartBarrier>(test.b).empty(); });
+  test.world.cut_all(test.b, test.a);
+  test.world.run_until_true(seconds(3), [&] { return test.world.state(test.b) != VsdState::kMaster; });
+  test.world.run_for(milliseconds(10));
+  test.world.heal_all();
+  test.world.run_for(kInterval);
+  CHECK(test.world.state(test.a) == VsdState::kMaster);
+}
+
+TEST_CASE("a successor that dies before it takes over gives the VSD back") {
+  FailBack test(device(0xa1, 50, true));
+  test.world.run_until_true(seconds(3), [&] { return !test.world.happened<StartBarrier>(test.b).empty(); });
+  test.world.power_off(test.a);
+  test.world.run_for(kSilence * 2);
+  CHECK(test.world.state(test.b) == VsdState::kMaster);
+}
+
+TEST_CASE("an orderly stop hands every VSD over before the last heartbeat, and the peer is master at once") {
+  MemberSettings first = device(0xa1, 50), second = device(0xb1, 100);
+  first.vsds.push_back({.id = kVsd1, .priority = 50});
+  second.vsds.push_back({.id = kVsd1, .priority = 100});
+  Pair pair(first, second);
+  pair.world.after_event = [&] { REQUIRE_FALSE((pair.world.forwards(pair.a) && pair.world.forwards(pair.b))); };
+  pair.world.barrier = [](NodeId) { return milliseconds(40); };
+  const Instant asked = pair.world.now();
+  pair.world.leave(pair.a);
+  CHECK(order_of(pair.world, pair.a, asked) == Words{"barrier", "barrier"});
+  pair.world.run_for(milliseconds(45));
+  CHECK(pair.world.state(pair.b) == VsdState::kMaster);
+  CHECK(pair.world.state(pair.b, kVsd1) == VsdState::kMaster);
+  CHECK(pair.world.happened<MayExit>(pair.a).size() == 1);
+  CHECK(pair.world.happened<SendHeartbeat>(pair.a).back().second.heartbeat.leaving);
+  const auto lost = pair.world.happened<PeerLost>(pair.b);
+  REQUIRE(lost.size() == 1);
+  CHECK(contains(lost[0].second.evidence, "left in order"));
+}
+
+TEST_CASE("an orderly stop of the only member revokes, says goodbye and exits in one step") {
+  Solo solo;
+  solo.world.run_for(milliseconds(2050));
+  const Instant asked = solo.world.now();
+  solo.world.leave(solo.node);
+  CHECK(order_of(solo.world, solo.node, asked) == Words{"revoke", "state", "heartbeat", "exit"});
+}
+
+TEST_CASE("an orderly stop of a backup changes nothing for the master") {
+  Pair pair;
+  pair.world.leave(pair.b);
+  pair.world.run_for(seconds(2));
+  CHECK(pair.world.happened<MayExit>(pair.b).size() == 1);
+  CHECK(pair.world.happened<StateChanged>(pair.a).empty());
+  CHECK(pair.world.state(pair.a) == VsdState::kMaster);
+}
+
+TEST_CASE("an orderly stop ends within the limit even if no barrier does") {
+  Pair pair;
+  pair.world.barrier = [](NodeId) { return std::nullopt; };
+  pair.world.leave(pair.a);
+  pair.world.run_for(Member::kHandoverLimit + milliseconds(2));
+  CHECK_FALSE(pair.world.up(pair.a));
+  CHECK(pair.world.state(pair.b) == VsdState::kMaster);
+}
