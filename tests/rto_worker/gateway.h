@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two gateways in a network namespace each, joined by two HA links. Each has real BPF maps and conntrack; traffic is
+// played by writing what the egress program would have written: the record, conntrack's entry, the event in the ring.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/rto_worker.h"
+#include "kernel/conntrack.h"
+#include "kernel/session_table.h"
+#include "namespaces.h"
+
+namespace nsrp::test {
+
+using kernel::SessionEntry;
+
+// Session number n of a client behind source NAT to nat_address:20000 + n.
+SessionEntry session(uint16_t number, uint8_t vsd = 0, uint8_t nat_host = 1);
+
+class Gateway {
+ public:
+  Gateway(const std::string& name, uint64_t unit);
+  ~Gateway();
+
+  Namespace where;
+  const UnitId unit;
+
+  void start_worker();
+  void stop_worker();
+  void set_sync(bool on);
+  void master(const std::set<VsdId>& vsds) { worker->set_mastered(vsds); }
+
+  // A packet of the flow passed this gateway.
+  void traffic(const SessionEntry& session, bool ring_is_full = false);
+  void conntrack_ends(const nsrp_tuple& key);
+  void forget_everything();
+
+  std::optional<nsrp_session> record(const nsrp_tuple& key) const { return table_->find(key); }
+  bool in_conntrack(const nsrp_tuple& key);
+  std::string conntrack_line(uint16_t number);  // of session(number), as the conntrack tool prints it
+  size_t records() const;
+  bool has(const SessionEntry& session);
+
+  bool in_sync() const { return in_sync_; }
+  bool barrier_done(uint64_t id) const;
+  std::vector<std::string> events() const;
+
+  std::unique_ptr<daemon::RtoWorker> worker;
+
+ private:
+  void write_record(const SessionEntry& session);
+  void count_full_ring();
+  std::string bpf_dir_;
+  std::unique_ptr<kernel::Datapath> datapath_;
+  std::unique_ptr<kernel::SessionTable> table_;
+  std::unique_ptr<kernel::Conntrack> conntrack_;
+  kernel::UniqueFd producer_;
+  std::atomic<bool> in_sync_{false};
+  mutable std::mutex mutex_;
+  std::set<uint64_t> barriers_;
+  std::vector<std::string> events_;
+};
+
+struct Pair {
+  Gateway a{"a", 0xa}, b{"b", 0xb};
+
+  Pair();
+  void meet(const std::string& link = "ha1");  // each is told where the other is
+  void cut(const std::string& link);           // silently: the carrier stays
+  void heal();
+};
+
+}  // namespace nsrp::test
