@@ -18,7 +18,7 @@ static_assert(static_cast<uint32_t>(Ethtool::VlanOffload::kTransmit) == ETH_FLAG
 static_assert(static_cast<uint32_t>(Ethtool::VlanOffload::kReceive) == ETH_FLAG_RXVLAN);
 
 // ethtool_link_settings ends in three link mode masks of up to 127 words, whose length the kernel tells first.
-constexpr size_t kLinkSettingsBytes = sizeof(ethtool_link_settings) + 3 * 127 * sizeof(uint32_t);
+constexpr size_t kLinkSettingsBytes = sizeof(ethtool_link_settings) + size_t{3} * 127 * sizeof(uint32_t);
 
 }  // namespace
 
