@@ -36,9 +36,9 @@ std::vector<std::string> completions(const Words& words) {
   }
   const std::string partial = words.empty() ? "" : words.back();
   std::vector<std::string> lines;
-  for (const std::string& keyword : matching.next_keywords()) {
+  for (std::string_view keyword : matching.next_keywords()) {
     if (!starts_with_ignoring_case(keyword, partial)) continue;
-    lines.push_back(keyword + "\t" + std::string(help_of(matching, keyword)));
+    lines.push_back(std::string(keyword) + "\t" + std::string(help_of(matching, keyword)));
   }
   for (const Variable* variable : matching.offered_variables()) {
     const std::string standard = default_text(*variable);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/grammar.h"
 
+#include <algorithm>
 #include <charconv>
 #include <stdexcept>
 
@@ -54,6 +55,11 @@ std::vector<std::vector<Token>> expand(std::string_view syntax) {
   return forms;
 }
 
+bool before(const Form& a, const Form& b) {
+  const auto spelling = [](const Token& token) { return token.variable ? token.variable->name : token.keyword; };
+  return std::ranges::lexicographical_compare(a.tokens, b.tokens, {}, spelling, spelling);
+}
+
 Grammar build() {
   Grammar grammar;
   grammar.areas = {{"System", system_rows()},         {"Cluster and HA links", nsrp_rows()},
@@ -67,6 +73,7 @@ Grammar build() {
       grammar.rows.push_back(row);
     }
   }
+  std::ranges::stable_sort(grammar.forms, before);
   return grammar;
 }
 

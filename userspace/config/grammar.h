@@ -84,7 +84,7 @@ struct Form {
 struct Grammar {
   std::vector<Area> areas;
   std::vector<Row> rows;
-  std::vector<Form> forms;
+  std::vector<Form> forms;  // in order of their words
 };
 const Grammar& grammar();
 

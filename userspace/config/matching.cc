@@ -2,7 +2,6 @@
 #include "config/matching.h"
 
 #include <algorithm>
-#include <set>
 
 #include "config/words.h"
 
@@ -18,14 +17,16 @@ const Form* Matching::complete() const {
   return found == live_.end() ? nullptr : *found;
 }
 
-std::vector<std::string> Matching::next_keywords() const {
-  std::set<std::string> keywords;
-  for (const Form* form : live_) {
-    if (form->tokens.size() > depth() && form->tokens[depth()].variable == nullptr) {
-      keywords.emplace(form->tokens[depth()].keyword);
-    }
+std::vector<std::string_view> Matching::next_keywords() const {
+  std::vector<std::string_view> keywords;
+  for (const Form* form : live_) {  // in order of their words: equal keywords are mostly neighbours
+    if (form->tokens.size() <= depth() || form->tokens[depth()].variable != nullptr) continue;
+    const std::string_view keyword = form->tokens[depth()].keyword;
+    if (keywords.empty() || keywords.back() != keyword) keywords.push_back(keyword);
   }
-  return {keywords.begin(), keywords.end()};
+  std::ranges::sort(keywords);
+  keywords.erase(std::unique(keywords.begin(), keywords.end()), keywords.end());
+  return keywords;
 }
 
 std::vector<const Variable*> Matching::next_variables() const {
@@ -49,7 +50,8 @@ std::vector<const Variable*> Matching::offered_variables() const {
 }
 
 std::vector<std::string> Matching::expected_next() const {
-  std::vector<std::string> expected = next_keywords();
+  const std::vector<std::string_view> keywords = next_keywords();
+  std::vector<std::string> expected(keywords.begin(), keywords.end());
   for (const Variable* variable : offered_variables()) expected.push_back(expectation(*variable));
   return expected;
 }
@@ -60,10 +62,10 @@ std::string Matching::after() const {
 
 Result<std::string> Matching::match_keyword(const std::string& word) const {
   std::vector<std::string> matching;
-  for (std::string& keyword : next_keywords()) {
+  for (std::string_view keyword : next_keywords()) {
     if (word.empty() || !starts_with_ignoring_case(keyword, word)) continue;
-    if (keyword.size() == word.size()) return std::move(keyword);
-    matching.push_back(std::move(keyword));
+    if (keyword.size() == word.size()) return std::string(keyword);
+    matching.emplace_back(keyword);
   }
   if (matching.size() > 1) return fail(quoted(word) + " is ambiguous" + after() + ": " + join_or(matching));
   return matching.empty() ? "" : std::move(matching[0]);
@@ -104,7 +106,7 @@ Status Matching::feed(std::string_view raw_word) {
     return {};
   }
   if (!next_variables().empty()) return feed_variable(*word);
-  const std::vector<std::string> allowed = next_keywords();
+  const std::vector<std::string> allowed = expected_next();
   if (allowed.empty()) return fail("unexpected word " + quoted(*word) + after());
   const std::string what = words_.empty() ? "unknown command " : "unknown keyword ";
   return fail(what + quoted(*word) + after() + "; allowed: " + join_comma(allowed));

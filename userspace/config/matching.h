@@ -21,8 +21,8 @@ class Matching {
   const Words& words() const { return words_; }  // keywords in full, values in their one spelling
   size_t depth() const { return words_.size(); }
 
-  const Form* complete() const;                    // the form that ends here; nullptr: none
-  std::vector<std::string> next_keywords() const;  // sorted
+  const Form* complete() const;                         // the form that ends here; nullptr: none
+  std::vector<std::string_view> next_keywords() const;  // sorted
   std::vector<const Variable*> next_variables() const;
   std::vector<const Variable*> offered_variables() const;  // without those that another includes
   std::vector<std::string> expected_next() const;          // for "allowed: …"

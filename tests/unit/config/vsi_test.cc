@@ -82,6 +82,9 @@ TEST_CASE("there are VSIs only in a cluster, of groups that exist, in security z
   CHECK(vsis_of(config).size() == 1);
   give(config, {"set interface eth2 zone trust", "set interface ha1 zone ha"});
   CHECK(vsis_of(config).size() == 1);
+  Config in_no_zone = config;
+  in_no_zone.interfaces["eth1"].zone.clear();
+  CHECK(vsis_of(in_no_zone).empty());
   give(config, {"set nsrp cluster id 0"});
   CHECK(vsis_of(config).empty());
   CHECK(local_addresses_of(config, "eth1") == std::vector{prefix("10.1.1.1/24")});
