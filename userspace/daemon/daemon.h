@@ -52,6 +52,7 @@ class Daemon {
   Status apply_to_kernel(const config::Config& wanted);
   void feed_control_thread();
   std::vector<ControlLink> control_links() const;
+  void feed_links();
   void on_links_changed();
   void evaluate_monitors();
   void refresh_peer();
@@ -100,6 +101,7 @@ class Daemon {
   std::optional<kernel::DataLink> data_link_;
   std::optional<RtoPeer> rto_peer_;
   std::vector<std::string> missing_;
+  io::Loop::TimerId link_local_timer_ = 0;
   uint64_t next_barrier_ = 1;
   std::map<uint64_t, VsdId> barriers_;
 };

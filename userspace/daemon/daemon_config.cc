@@ -12,6 +12,7 @@ namespace {
 
 constexpr unsigned kFailoverThreshold = 255;  // manual ch. 3: the default device failover threshold
 constexpr size_t kMaxHaLinks = 3;
+constexpr milliseconds kLinkLocalRetry{200};
 
 core::MemberSettings member_settings(const config::Config& config, UnitId unit) {
   core::MemberSettings settings;
@@ -68,7 +69,7 @@ Status Daemon::apply_to_kernel(const config::Config& wanted) {
 
 void Daemon::feed_control_thread() {
   control_->set_announce_targets(announce_targets(config_, links_));
-  control_->set_links(control_links());
+  feed_links();
   const uint64_t checksum = config::checksum(config_);
   if (config_.cluster.value == 0) {
     control_->set_settings(std::nullopt, config_.cluster, checksum);
@@ -93,6 +94,21 @@ std::vector<ControlLink> Daemon::control_links() const {
   }
   if (!config_.secondary_path.empty()) add(kSecondaryPath, config_.secondary_path);
   return result;
+}
+
+// A link-local address is of no use before duplicate address detection is over, and the kernel tells nobody when that
+// is: ask again until every HA link has one.
+void Daemon::feed_links() {
+  const std::vector<ControlLink> links = control_links();
+  control_->set_links(links);
+  const bool missing = std::any_of(links.begin(), links.end(), [](const ControlLink& link) {
+    return link.index != kSecondaryPath && link.facts.carrier && link.link_local.is_unspecified();
+  });
+  if (!missing || link_local_timer_ != 0) return;
+  link_local_timer_ = loop_->call_at(io::now() + kLinkLocalRetry, [this] {
+    link_local_timer_ = 0;
+    feed_links();
+  });
 }
 
 void Daemon::on_links_changed() {
@@ -120,7 +136,7 @@ void Daemon::on_links_changed() {
     }
     control_->set_announce_targets(announce_targets(config_, links_));
   }
-  control_->set_links(control_links());
+  feed_links();
   evaluate_monitors();
   refresh_peer();
 }
