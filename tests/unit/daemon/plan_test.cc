@@ -61,7 +61,7 @@ TEST_CASE("in a cluster an address is a VSI's, with the manage IP before it and 
 
 TEST_CASE("outside a cluster, or without VSD 0, the interface is local: no virtual MAC, no program") {
   for (const std::string& text : {std::string("set interface eth1 zone trust\nset interface eth1 ip 10.1.0.1/24\n"),
-                                 std::string(kPair) + "unset nsrp vsd-group id 0\n"}) {
+                                  std::string(kPair) + "unset nsrp vsd-group id 0\n"}) {
     const Plan plan = make_plan(configuration(text), links({"eth1", "ha1"}));
     CHECK(plan.vsis.empty());
     CHECK(!plan.interfaces.at("eth1").traffic);
