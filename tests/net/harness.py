@@ -30,12 +30,31 @@ class LabTest(unittest.TestCase):
         self.lab.configure(**self.settings)
         self.clients = []
 
+    def run(self, result=None):
+        """As ever, and a failure shows the gateways' logs while they are still there."""
+        method = getattr(self, self._testMethodName)
+
+        def observed():
+            try:
+                method()
+            except BaseException:
+                self._show_gateways()
+                if os.environ.get("NSRP_KEEP_LAB"):
+                    print(f"kept: tools/lab --prefix {self.lab.prefix} status", file=sys.stderr)
+                    os._exit(1)
+                raise
+        setattr(self, self._testMethodName, observed)
+        return super().run(result)
+
+    def _show_gateways(self):
+        print(f"\n{self.lab.describe()}", file=sys.stderr)
+        for client in self.clients:
+            print("\n".join(map(str, client.lines("progress")[-5:])), file=sys.stderr)
+        for name, gateway in self.lab.gateways.items():
+            print(f"--- {name} ({'alive' if gateway.alive() else 'not running'})\n{gateway.log_tail(60)}", file=sys.stderr)
+
     def _take_down(self):
-        logs = {name: gateway.log_tail(60) for name, gateway in self.lab.gateways.items()}
-        outcome = getattr(self, "_outcome", None)
-        if outcome is not None and not outcome.success:
-            for name, gateway in self.lab.gateways.items():
-                print(f"--- {name} ({'alive' if gateway.alive() else 'not running'})\n{logs[name]}", file=sys.stderr)
+        logs = {name: gateway.log_tail(1000) for name, gateway in self.lab.gateways.items()}
         self.lab.down()
         self.assertEqual(self.lab.leftovers(), [], "the lab left something behind")
         for name, log in logs.items():

@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTick = 1ms;          // sending is due in steps of this
+constexpr auto kLongWait = 1s;       // an echo outstanding longer counts as waiting in the progress lines
 constexpr auto kUdpDrain = 1s;       // a datagram later than this is lost
 constexpr auto kConnectLimit = 20s;  // for the last connection to be established
 
@@ -126,7 +127,7 @@ void Client::on_second(TimePoint now) {
          {"udp_sent", udp_.sent() - last_udp_sent_},
          {"udp_received", udp_.received() - last_udp_received_},
          {"tcp_open", tcp_.established() - tcp_.broken()},
-         {"tcp_waiting", tcp_.waiting(now, 200ms)},
+         {"tcp_waiting", tcp_.waiting(now, kLongWait)},
          {"tcp_broken", tcp_.broken()}});
   last_udp_sent_ = udp_.sent();
   last_udp_received_ = udp_.received();

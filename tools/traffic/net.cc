@@ -66,6 +66,13 @@ Result<Fd> connect_to(int type, const Endpoint& to) {
   return fd;
 }
 
+uint16_t local_port(const Fd& fd) {
+  sockaddr_in6 name{};  // the port stands at the same place in sockaddr_in
+  socklen_t length = sizeof name;
+  getsockname(fd.get(), reinterpret_cast<sockaddr*>(&name), &length);
+  return ntohs(name.sin6_port);
+}
+
 Result<Fd> stop_signals() {
   sigset_t set;
   sigemptyset(&set);

@@ -47,7 +47,8 @@ struct Endpoint {
 Result<Endpoint> parse_endpoint(const std::string& address, uint16_t port);  // numeric, IPv4 or IPv6
 Result<Fd> listen_on(int type, uint16_t port);                               // [::], both families
 Result<Fd> connect_to(int type, const Endpoint& to);                         // non-blocking; TCP may still be under way
-Result<Fd> stop_signals();                                                   // SIGTERM and SIGINT as a descriptor
+uint16_t local_port(const Fd& fd);
+Result<Fd> stop_signals();  // SIGTERM and SIGINT as a descriptor
 Result<Fd> ticker(std::chrono::microseconds period);
 std::string last_error(const std::string& what);  // "what: the system's words for errno"
 

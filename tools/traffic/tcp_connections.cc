@@ -13,6 +13,8 @@ namespace {
 
 constexpr uint64_t kMaxBacklog = 64 << 10;  // a stalled connection gets no more messages beyond this
 
+constexpr size_t kMaxBrokenPorts = 20;  // enough to find them in a capture or in conntrack
+
 uint8_t pattern_byte(uint64_t stream, uint64_t offset) {
   return static_cast<uint8_t>(pattern_word(stream, offset / 8) >> (offset % 8 * 8));
 }
@@ -140,6 +142,7 @@ void TcpConnections::write_wanted(Connection& c) {
 void TcpConnections::close_broken(Connection& c, const std::string& reason) {
   ++broken_;
   ++reasons_[reason];
+  if (broken_ports_.size() < kMaxBrokenPorts) broken_ports_.push_back(local_port(c.fd));
   c.state = State::kClosed;
   c.outstanding.clear();
   c.fd.reset();
@@ -188,6 +191,7 @@ nlohmann::json TcpConnections::result() const {
           {"never_established", never_established_},
           {"broken", broken_},
           {"reasons", reasons_},
+          {"broken_local_ports", broken_ports_},
           {"messages", messages_},
           {"bytes", bytes_},
           {"longest_stall_ms", to_ms(longest_stall_)},

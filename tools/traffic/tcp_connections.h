@@ -70,6 +70,7 @@ class TcpConnections {
   uint64_t turns_ = 0;  // messages handed out, round robin
   size_t established_ = 0, never_established_ = 0, broken_ = 0;
   std::map<std::string, size_t> reasons_;
+  std::vector<uint16_t> broken_ports_;  // this side's, of the first few
   uint64_t bytes_ = 0, messages_ = 0;
   Clock::duration longest_stall_{0};
   TimePoint longest_stall_from_;
