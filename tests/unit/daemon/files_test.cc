@@ -66,3 +66,13 @@ TEST_CASE("event ids are unique") {
   std::sort(ids.begin(), ids.end());
   CHECK(std::adjacent_find(ids.begin(), ids.end()) == ids.end());
 }
+
+TEST_CASE("the operator's guide explains every event in the catalogue's words") {
+  const auto guide = read_file(NSRP_SOURCE_DIR "/docs/operations.md");
+  REQUIRE((guide && guide->has_value()));
+  for (const EventKind& kind : event_catalogue()) {
+    const std::string row = "| " + std::to_string(static_cast<int>(kind.id)) + " | " + std::string(kind.name) + " | " +
+                            std::string(kind.meaning) + " |";
+    CHECK_MESSAGE((*guide)->find(row) != std::string::npos, row);
+  }
+}
