@@ -134,6 +134,13 @@ class ALoneGateway(GuestTest):
             self.assertEqual(self.xdp_modes(device), set(), device)
         self.assertEqual(self.guest.check("find /sys/fs/bpf -type f"), "")
 
+    def test_starts_again_after_it_was_killed(self):
+        self.guest.signal(self.daemon, signal.SIGKILL)
+        self.guest.wait(self.daemon)
+        self.setUp()
+        self.assertEqual(self.xdp_modes("eth1"), {"native"})
+        self.assertEqual(self.xdp_modes("vlan5"), {"generic"})
+
     def mac_behind(self, address):
         """Asks anew who has this address, and lets it answer a ping."""
         self.wire.run("ip", "neigh", "flush", "dev", "trust")

@@ -19,6 +19,16 @@ std::vector<Prefix> prefixes_of(const InterfacePlan& interface) {
   return prefixes;
 }
 
+// A VLAN device has a higher index than the device it stands on, and must get its program later.
+std::vector<std::string> lowest_first(const Plan& plan) {
+  std::vector<std::string> names;
+  for (const auto& [name, interface] : plan.interfaces) names.push_back(name);
+  std::sort(names.begin(), names.end(), [&plan](const std::string& a, const std::string& b) {
+    return plan.interfaces.at(a).link.ifindex < plan.interfaces.at(b).link.ifindex;
+  });
+  return names;
+}
+
 Status about(const std::string& name, const Status& status) {
   return status ? status : fail(name + ": " + status.error().message);
 }
@@ -30,8 +40,8 @@ Status Applier::apply(const Plan& plan) {
   if (Status done = datapath_.set_interfaces(both(current_.entries, plan.entries)); !done) return done;
   if (Status done = datapath_.set_vsis(both(current_.vsis, plan.vsis)); !done) return done;
   if (Status done = datapath_.set_addresses(both(current_.addresses, plan.addresses)); !done) return done;
-  for (const auto& [name, interface] : plan.interfaces) {
-    if (Status done = attach(name, interface); !done) return done;
+  for (const std::string& name : lowest_first(plan)) {
+    if (Status done = attach(plan, name, plan.interfaces.at(name)); !done) return done;
   }
   if (Status done = configure(plan); !done) return done;
   release_interfaces_not_in(plan);
@@ -41,7 +51,7 @@ Status Applier::apply(const Plan& plan) {
   return datapath_.set_interfaces(plan.entries);
 }
 
-Status Applier::attach(const std::string& name, const InterfacePlan& interface) {
+Status Applier::attach(const Plan& plan, const std::string& name, const InterfacePlan& interface) {
   if (!interface.traffic && !interface.ha) return {};
   const auto known = attached_.find(name);
   if (known != attached_.end() && known->second.ifindex == interface.link.ifindex &&
@@ -50,13 +60,28 @@ Status Applier::attach(const std::string& name, const InterfacePlan& interface) 
   }
   Status prepared = interface.ha ? network_.prepare_ha_interface(name) : network_.prepare_traffic_interface(name);
   if (!prepared) return about(name, prepared);
-  const Result<kernel::XdpMode> mode =
-      interface.ha ? datapath_.attach_ha(interface.link.ifindex) : datapath_.attach_traffic(interface.link.ifindex);
+  Result<kernel::XdpMode> mode = attach_programs(interface);
+  if (!mode && lift_programs_above(plan, interface.link.ifindex)) mode = attach_programs(interface);
   if (!mode) return fail(name + ": " + mode.error().message);
   attached_[name] = {interface.link.ifindex, interface.traffic, *mode};
   events_.add(EventId::k_attached, "interface=" + name + " role=" + (interface.ha ? "ha" : "traffic") +
                                        " xdp=" + std::string(kernel::to_string(*mode)));
   return {};
+}
+
+Result<kernel::XdpMode> Applier::attach_programs(const InterfacePlan& interface) {
+  return interface.ha ? datapath_.attach_ha(interface.link.ifindex) : datapath_.attach_traffic(interface.link.ifindex);
+}
+
+// Those come later in the order of attaching and get their programs again. Meanwhile their tc programs guard them.
+bool Applier::lift_programs_above(const Plan& plan, IfIndex ifindex) {
+  bool lifted = false;
+  for (const auto& [name, interface] : plan.interfaces) {
+    if (interface.link.ifindex <= ifindex || !datapath_.lift_generic_xdp(interface.link.ifindex)) continue;
+    attached_.erase(name);
+    lifted = true;
+  }
+  return lifted;
 }
 
 Status Applier::configure(const Plan& plan) {
@@ -102,7 +127,9 @@ void Applier::remove_all() {
   (void)network_.set_routes({});
   (void)network_.set_rules({});
   network_.restore();
-  datapath_.remove();
+  if (Status removed = datapath_.remove(); !removed) {
+    events_.add(EventId::k_config_apply_failed, "cause=" + quote(removed.error().message));
+  }
   current_ = {};
   attached_.clear();
 }

@@ -26,7 +26,9 @@ class Applier {
   kernel::XdpMode xdp_mode(const std::string& ifname) const;
 
  private:
-  Status attach(const std::string& name, const InterfacePlan& interface);
+  Status attach(const Plan& plan, const std::string& name, const InterfacePlan& interface);
+  Result<kernel::XdpMode> attach_programs(const InterfacePlan& interface);
+  bool lift_programs_above(const Plan& plan, IfIndex ifindex);
   Status configure(const Plan& plan);
   void release_interfaces_not_in(const Plan& plan);
 

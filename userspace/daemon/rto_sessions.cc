@@ -134,7 +134,7 @@ void RtoSessions::sync_started() {
 // An installed record carries the time of its installation in exported_ns; packets only move it on.
 Status RtoSessions::remove_stale(rto::VsdSet vsds) {
   std::vector<nsrp_tuple> stale;
-  const Status read = table_->for_each([&](std::span<const kernel::SessionEntry> entries) {
+  Status read = table_->for_each([&](std::span<const kernel::SessionEntry> entries) {
     for (const kernel::SessionEntry& entry : entries) {
       if (contains(vsds, entry.session) && entry.session.exported_ns < sync_started_ns_) stale.push_back(entry.key);
     }
@@ -147,7 +147,7 @@ Status RtoSessions::read(const rto::ReadSessions& wanted) {
   if (wanted.from_start) {
     snapshot_.clear();
     snapshot_read_ = 0;
-    const Status read = table_->for_each([&](std::span<const kernel::SessionEntry> entries) {
+    Status read = table_->for_each([&](std::span<const kernel::SessionEntry> entries) {
       for (const kernel::SessionEntry& entry : entries) {
         if (contains(wanted.vsds, entry.session)) snapshot_.push_back(entry);
       }

@@ -134,6 +134,10 @@ Status Datapath::detach(IfIndex ifindex) {
   return xdp ? tc : xdp;
 }
 
+bool Datapath::lift_generic_xdp(IfIndex ifindex) {
+  return own_xdp_mode(ifindex) == XdpMode::kGeneric && detach_xdp(ifindex).has_value();
+}
+
 std::vector<IfIndex> Datapath::attached() const {
   std::vector<IfIndex> ours;
   for (const IfIndex ifindex : all_interfaces()) {
@@ -233,9 +237,16 @@ int Datapath::program_fd(const std::string& name) const {
   return impl_->objects->program_fd(name);
 }
 
-void Datapath::remove() {
-  for (const IfIndex ifindex : attached()) (void)detach(ifindex);
+Status Datapath::remove() {
+  Status first;
+  const std::vector<IfIndex> all = attached();
+  for (const IfIndex ifindex : all) (void)lift_generic_xdp(ifindex);  // what stands on top goes first
+  for (const IfIndex ifindex : all) {
+    Status detached = detach(ifindex);
+    if (first && !detached) first = std::move(detached);
+  }
   impl_->pins.remove();
+  return first;
 }
 
 }  // namespace nsrp::kernel

@@ -87,6 +87,9 @@ class Datapath {
   Result<XdpMode> attach_traffic(IfIndex ifindex);
   Result<XdpMode> attach_ha(IfIndex ifindex);
   Status detach(IfIndex ifindex);
+  // Takes our XDP program off an interface that carries it generically, as VLAN devices do; tc programs stay. Kernels
+  // before 6.13 refuse any change on a device while a device on top of it has an XDP program. True: there was one.
+  bool lift_generic_xdp(IfIndex ifindex);
   // Interfaces of this namespace with programs of ours, also those an earlier run left there.
   std::vector<IfIndex> attached() const;
 
@@ -112,7 +115,8 @@ class Datapath {
   int program_fd(const std::string& name) const;
 
   // Detaches from every interface in this namespace and unpins everything: what SIGTERM does unless asked to keep.
-  void remove();
+  // Goes on after a failure and returns the first.
+  Status remove();
 
  private:
   Datapath();
