@@ -159,3 +159,20 @@ TEST_CASE("an orderly stop ends within the limit even if no barrier does") {
   CHECK_FALSE(pair.world.up(pair.a));
   CHECK(pair.world.state(pair.b) == VsdState::kMaster);
 }
+
+TEST_CASE("an old word of a handover is not acted on when somebody has mastered the VSD since") {
+  Solo solo;
+  solo.world.run_for(milliseconds(50));
+  Heartbeat old_master = solo.heard(0xa1, VsdState::kMaster, 50, 1);
+  solo.hears_for(kHold, old_master);
+  REQUIRE(solo.state() == VsdState::kPrimaryBackup);
+  old_master.vsds[0].state = VsdState::kBackup;
+  old_master.vsds[0].handed_to = UnitId{0xb1};
+  old_master.sequence = ++solo.sequence;
+  solo.world.deliver(solo.node, kHa1, old_master);
+  REQUIRE(solo.state() == VsdState::kMaster);
+  solo.world.deliver(solo.node, kHa1, solo.heard(0xc1, VsdState::kMaster, 10, 3));
+  REQUIRE(solo.state() != VsdState::kMaster);
+  solo.world.deliver(solo.node, kHa1, solo.heard(0xc1, VsdState::kPrimaryBackup, 10, 3));
+  CHECK(solo.state() != VsdState::kMaster);
+}

@@ -74,17 +74,19 @@ TEST_CASE("the peer takes over only after the lease of a stopped master has run 
 }
 
 TEST_CASE("a member whose lease ran out listens for threshold x interval before it stands again") {
-  Pair pair;
-  pair.world.pause(pair.a);
-  pair.world.pause(pair.b);
-  pair.world.run_for(kLease + milliseconds(50));
-  pair.world.power_off(pair.b);
-  pair.world.resume(pair.a, true);
-  CHECK(pair.world.state(pair.a) == VsdState::kBackup);
-  pair.world.run_for(kSilence - milliseconds(1));
-  CHECK(pair.world.state(pair.a) == VsdState::kBackup);
-  pair.world.run_for(milliseconds(1));
-  CHECK(pair.world.state(pair.a) == VsdState::kMaster);
+  Solo solo;
+  solo.world.run_for(kHold);
+  REQUIRE(solo.state() == VsdState::kMaster);
+  const Heartbeat worse = solo.heard(0xa1, VsdState::kBackup, 200);
+  solo.hears_for(kInterval, worse);
+  solo.world.pause(solo.node);
+  solo.world.run_for(kLease);
+  solo.world.resume(solo.node, true);
+  CHECK(solo.state() == VsdState::kBackup);
+  solo.hears_for(kSilence - milliseconds(1), worse);
+  CHECK(solo.state() == VsdState::kBackup);
+  solo.world.run_for(milliseconds(1));
+  CHECK(solo.state() == VsdState::kMaster);
 }
 
 TEST_CASE("a backup that stood still does not take its own silence for the master's") {
