@@ -50,7 +50,7 @@ using Printed = std::vector<std::vector<std::string>>;
 using Apply = Status (*)(Config&, const Values&);
 using Print = Printed (*)(const Config&);
 
-struct Row {
+struct Row {  // NOLINT(clang-analyzer-optin.performance.Padding): in the order in which a row is read
   std::string_view syntax;
   CommandId id;
   std::string_view help;

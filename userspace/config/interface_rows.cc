@@ -64,7 +64,7 @@ Status set_ip(Config& config, const Values& values) {
 
 Status unset_ip(Config& config, const Values& values) {
   const auto [ifname, vsd] = values.vsi();
-  const std::string name = values.text("vsi");
+  const std::string& name = values.text("vsi");
   const auto interface = config.interfaces.find(ifname);
   if (interface == config.interfaces.end() || !interface->second.addresses.contains(vsd)) {
     return fail(name + " has no address");

@@ -65,23 +65,29 @@ Status restore_in_group(Config& config, const Values& values) {
   return {};
 }
 
-// One command for each group whose Member is not the default. `Member` nullptr: for each group.
+Printed all_groups(const Config& config) {
+  Printed printed;
+  for (const auto& [vsd, group] : config.vsd_groups) printed.push_back({std::to_string(vsd.value)});
+  return printed;
+}
+
+// What is printed of a member after the group's id; a switch has no words of its own.
+std::vector<std::string> command_of(VsdId vsd, bool) {
+  return {std::to_string(vsd.value)};
+}
+std::vector<std::string> command_of(VsdId vsd, uint8_t number) {
+  return {std::to_string(vsd.value), std::to_string(number)};
+}
+std::vector<std::string> command_of(VsdId vsd, seconds time) {
+  return {std::to_string(vsd.value), std::to_string(time.count())};
+}
+
+// One command for each group whose Member is not the default.
 template <auto Member>
 Printed for_each_group(const Config& config) {
   Printed printed;
   for (const auto& [vsd, group] : config.vsd_groups) {
-    const std::string id = std::to_string(vsd.value);
-    if constexpr (std::is_same_v<decltype(Member), std::nullptr_t>) {
-      printed.push_back({id});
-    } else if (group.*Member == VsdGroup{}.*Member) {
-      continue;
-    } else if constexpr (std::is_same_v<decltype(group.*Member), const bool&>) {
-      printed.push_back({id});
-    } else if constexpr (std::is_same_v<decltype(group.*Member), const seconds&>) {
-      printed.push_back({id, std::to_string((group.*Member).count())});
-    } else {
-      printed.push_back({id, std::to_string(group.*Member)});
-    }
+    if (group.*Member != VsdGroup{}.*Member) printed.push_back(command_of(vsd, group.*Member));
   }
   return printed;
 }
@@ -91,7 +97,7 @@ constexpr Row kRows[] = {
      "Remove a VSD group; without group 0 the interfaces of its VSIs become local interfaces", Propagation::kAlways,
      remove_group, print_removed_group},
     {"set nsrp vsd-group id <vsd>", CommandId::kSet, "Create a VSD group", Propagation::kAlways, create_group,
-     for_each_group<nullptr>},
+     all_groups},
     {"set nsrp vsd-group id <vsd> priority <priority>", CommandId::kSet,
      "This device's priority in the group: the lowest number becomes master", Propagation::kNever, set_priority,
      for_each_group<&VsdGroup::priority>},

@@ -130,7 +130,7 @@ TEST_CASE("a cluster whose VSD group 0 was removed says so") {
 
 TEST_CASE("what is printed loads as the same configuration, and can be typed in line by line") {
   size_t carried_out = 0, refused = 0, printed_lines = 0;
-  for (unsigned seed = 0; seed < 60; ++seed) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
     CAPTURE(seed);
     RandomOperator person(seed);
     Config config;
@@ -156,9 +156,9 @@ TEST_CASE("what is printed loads as the same configuration, and can be typed in 
     }
     CHECK(typed == config);
   }
-  CHECK(carried_out > 3000);  // the operator does get through,
-  CHECK(refused > 1000);      // and is refused often enough to prove the point
-  CHECK(printed_lines > 1000);
+  CHECK(carried_out > 1000);  // the operator does get through,
+  CHECK(refused > 300);       // and is refused often enough to prove the point
+  CHECK(printed_lines > 300);
 }
 
 TEST_CASE("the checksum covers what members share, and only that") {
