@@ -21,6 +21,12 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// It is light, and on a busy machine its lateness would be taken for the network's. Without privileges it stays as it
+// is.
+void ask_for_promptness() {
+  setpriority(PRIO_PROCESS, 0, -15);
+}
+
 struct Run {
   Status operator()(const ServerOptions& o) const { return run_server(o); }
   Status operator()(const ClientOptions& o) const { return run_client(o); }
@@ -35,6 +41,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   raise_descriptor_limit();
+  ask_for_promptness();
   if (const Status done = std::visit(Run{}, *options); !done) {
     std::fprintf(stderr, "nsrp-traffic: %s\n", done.error().message.c_str());
     return 1;

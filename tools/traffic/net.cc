@@ -8,6 +8,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -93,6 +94,16 @@ Result<Fd> ticker(std::chrono::microseconds period) {
   const itimerspec spec{time, time};
   if (timerfd_settime(fd.get(), 0, &spec, nullptr) != 0) return fail(last_error("timerfd"));
   return fd;
+}
+
+uint64_t Pacer::due(TimePoint now) {
+  const auto steps = [this](Clock::duration time) {
+    return static_cast<uint64_t>(std::chrono::duration<double>(time).count() * rate_);
+  };
+  const uint64_t reached = steps(now - start_);
+  const uint64_t fresh = std::min(reached - taken_, std::max<uint64_t>(steps(kMaxBurst), 1));
+  taken_ = reached;
+  return fresh;
 }
 
 Poller::Poller() : epoll_(epoll_create1(EPOLL_CLOEXEC)) {}

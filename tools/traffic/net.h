@@ -65,6 +65,21 @@ class Poller {
   Fd epoll_;
 };
 
+// What is due by now at a steady rate: `due()` steps beyond those taken. A sender that was held up does not make good
+// for it: beyond kMaxBurst steps the missed ones are dropped, or a burst would overrun buffers and look like loss.
+class Pacer {
+ public:
+  static constexpr std::chrono::milliseconds kMaxBurst{20};
+  Pacer() = default;
+  Pacer(TimePoint start, double steps_per_second) : start_(start), rate_(steps_per_second) {}
+  uint64_t due(TimePoint now);
+
+ private:
+  TimePoint start_;
+  double rate_ = 0;
+  uint64_t taken_ = 0;
+};
+
 // Payload that tells where it belongs: the 8 bytes at `index` of stream `stream`.
 constexpr uint64_t pattern_word(uint64_t stream, uint64_t index) {
   uint64_t x = (stream << 40 ^ index) + 0x9e3779b97f4a7c15;  // splitmix64

@@ -53,15 +53,13 @@ Status TcpConnections::open(Poller& poller, const Endpoint& server, const Load& 
 
 void TcpConnections::start(TimePoint now) {
   start_ = now;
+  const std::chrono::duration<double> interval = load_.message_interval;
+  pacer_ = Pacer(now, static_cast<double>(connections_.size()) / interval.count());
 }
 
 void TcpConnections::send_due(TimePoint now) {
-  if (connections_.empty()) return;
-  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - start_);
-  const auto interval = std::chrono::duration_cast<std::chrono::microseconds>(load_.message_interval);
-  const uint64_t due =
-      static_cast<uint64_t>(elapsed.count()) * connections_.size() / static_cast<uint64_t>(interval.count());
-  for (; turns_ < due; ++turns_) {
+  if (finished_ || connections_.empty()) return;
+  for (uint64_t due = pacer_.due(now); due > 0; --due, ++turns_) {
     Connection& c = connections_[turns_ % connections_.size()];
     if (c.state != State::kOpen || c.wanted - c.echoed + load_.message_bytes > kMaxBacklog) continue;
     c.wanted += load_.message_bytes;
@@ -149,7 +147,7 @@ void TcpConnections::close_broken(Connection& c, const std::string& reason) {
 }
 
 void TcpConnections::finish() {
-  turns_ = UINT64_MAX;  // messages already handed out are still written whole, and awaited
+  finished_ = true;  // messages already handed out are still written whole, and awaited
 }
 
 bool TcpConnections::flowing() const {

@@ -67,6 +67,8 @@ class TcpConnections {
   Load load_;
   std::vector<Connection> connections_;
   TimePoint start_;
+  Pacer pacer_;
+  bool finished_ = false;
   uint64_t turns_ = 0;  // messages handed out, round robin
   size_t established_ = 0, never_established_ = 0, broken_ = 0;
   std::map<std::string, size_t> reasons_;

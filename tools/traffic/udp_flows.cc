@@ -32,17 +32,19 @@ Status UdpFlows::open(Poller& poller, const Endpoint& server, uint32_t flows, ui
 
 void UdpFlows::start(TimePoint now) {
   start_ = last_reply_ = last_send_ = now;
+  pacer_ = Pacer(now, rate_);
 }
 
 void UdpFlows::send_due(TimePoint now) {
   if (finished_ || rate_ == 0) return;
-  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - start_);
-  const uint64_t due = static_cast<uint64_t>(elapsed.count()) * rate_ / 1000000;
   longest_send_gap_ = std::max(longest_send_gap_, now - last_send_);
-  while (sent_ < due && send_one(now)) last_send_ = now;
+  for (uint64_t due = pacer_.due(now); due > 0; --due) {
+    send_one(now);
+    last_send_ = now;
+  }
 }
 
-bool UdpFlows::send_one(TimePoint now) {
+void UdpFlows::send_one(TimePoint now) {
   const Datagram datagram{run_id_, sent_, pattern_word(run_id_, sent_)};
   const Flow& flow = flows_[sent_ % flows_.size()];
   // ECONNREFUSED and EHOSTUNREACH report the fate of an earlier datagram and say nothing of this one; either way it
@@ -51,7 +53,6 @@ bool UdpFlows::send_one(TimePoint now) {
   sent_at_.push_back(now);
   back_.push_back(false);
   ++sent_;
-  return true;
 }
 
 void UdpFlows::receive(Flow& flow) {

@@ -38,13 +38,14 @@ class UdpFlows {
     Clock::duration length;
   };
 
-  bool send_one(TimePoint now);
+  void send_one(TimePoint now);
   void receive(Flow& flow);
   void on_reply(TimePoint now, uint64_t sequence);
   void note_gap(TimePoint from, TimePoint to);
 
   std::vector<Flow> flows_;
   uint32_t rate_ = 0;
+  Pacer pacer_;
   uint64_t run_id_ = 0;
   std::vector<TimePoint> sent_at_;  // by sequence number
   std::vector<bool> back_;
