@@ -21,11 +21,10 @@ bool become_realtime(std::thread& thread) {
   return pthread_setschedparam(thread.native_handle(), SCHED_FIFO, &parameters) == 0;
 }
 
-// The data path's own rule (struct nsrp_vsd_state): is this lease still in force?
-bool in_force(const kernel::Lease& lease, Instant now) {
-  if (now >= lease.until) return false;
+// When this lease ends by the data path's own rule (struct nsrp_vsd_state).
+Instant end_of(const kernel::Lease& lease) {
   const bool peer_seen = lease.peer_seen != Instant{} && lease.alone_grace != Duration{0};
-  return !peer_seen || now < lease.peer_seen + lease.alone_grace;
+  return peer_seen ? std::min(lease.until, lease.peer_seen + lease.alone_grace) : lease.until;
 }
 
 }  // namespace
@@ -88,8 +87,8 @@ void ControlThread::create_member(core::MemberSettings settings) {
     const bool configured = std::any_of(settings.vsds.begin(), settings.vsds.end(),
                                         [vsd](const core::VsdSettings& each) { return each.id == vsd; });
     const kernel::Lease lease = datapath_.lease(vsd);
-    if (configured && in_force(lease, now)) {
-      adopted.push_back({vsd, lease.until, lease.term});
+    if (configured && now < end_of(lease)) {
+      adopted.push_back({vsd, end_of(lease), lease.term});
     } else {
       datapath_.revoke_lease(vsd);
     }
