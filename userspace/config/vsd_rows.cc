@@ -71,7 +71,7 @@ Printed all_groups(const Config& config) {
   return printed;
 }
 
-// What is printed of a member after the group's id; a switch has no words of its own.
+// The variable words of the command for a member; a switch has only the group's id.
 std::vector<std::string> command_of(VsdId vsd, bool) {
   return {std::to_string(vsd.value)};
 }
