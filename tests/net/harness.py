@@ -150,15 +150,31 @@ class LabTest(unittest.TestCase):
         return re.search(r"lladdr (\S+)", neighbour)[1]
 
 
-def owners_over_time(captures):
-    """{gateway: frames} to the order in which gateways used virtual MACs: ["gwA", "gwB"] is one clean change."""
-    merged = sorted((frame.time_ns, name) for name, frames in captures.items()
-                    for frame in frames if frame.from_virtual_mac)
-    owners = []
-    for _, name in merged:
-        if not owners or owners[-1] != name:
-            owners.append(name)
-    return owners
+class VirtualMacWatch:
+    """Who uses virtual MACs, from now until owners(): captures at both gateways' switch ports on both sides, while each
+    gateway is asked for the VSI's address by itself."""
+
+    def __init__(self, lab):
+        self.captures = {(switch, name): lab.capture(switch, name)
+                         for switch in ("trust", "untrust") for name in GATEWAYS}
+        for switch in ("trust", "untrust"):
+            lab.arp_prober(switch)
+
+    def owners(self):
+        """By switch, the gateways in the order in which they used virtual MACs: ["gwA", "gwB"] is one clean change."""
+        frames = {key: capture.stop() for key, capture in self.captures.items()}
+        return {switch: self._in_turn({name: frames[switch, name] for name in GATEWAYS})
+                for switch in ("trust", "untrust")}
+
+    @staticmethod
+    def _in_turn(frames_by_gateway):
+        merged = sorted((frame.time_ns, name) for name, frames in frames_by_gateway.items()
+                        for frame in frames if frame.from_virtual_mac)
+        owners = []
+        for _, name in merged:
+            if not owners or owners[-1] != name:
+                owners.append(name)
+        return owners
 
 
 def main():
@@ -168,4 +184,4 @@ def main():
     unittest.main(module="__main__", verbosity=2)
 
 
-__all__ = ["GATEWAYS", "LabTest", "Load", "main", "owners_over_time", "time", "wait_until"]
+__all__ = ["GATEWAYS", "LabTest", "Load", "VirtualMacWatch", "main", "time", "wait_until"]

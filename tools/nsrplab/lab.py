@@ -4,17 +4,24 @@ import json
 import os
 import re
 import shutil
+import sys
+from typing import NamedTuple
 
 from .build import program
 from .capture import VIRTUAL_SOURCE, Capture
 from .gateway import Gateway, pair_config
 from .network import Network
-from .system import LabError, run, wait_until
-from .topology import GATEWAYS
+from .system import LabError, Process, run, wait_until
+from .topology import GATEWAYS, TRUST, UNTRUST
 from .traffic import EchoServer, TrafficClient
 
 STATE_ROOT = "/run/nsrp-lab"
 DEFAULT_PREFIX = "nsrp-"
+
+
+class Helper(NamedTuple):
+    """A process the lab ends when it goes down."""
+    process: Process
 
 
 class Lab:
@@ -179,6 +186,14 @@ class Lab:
     def capture(self, host, ifname, expression=VIRTUAL_SOURCE, direction="in"):
         self.require_up()
         return self._helper(Capture(self.network, self.folder, host, ifname, expression, direction))
+
+    def arp_prober(self, switch):
+        """Asks both gateways for the VSI's address on this switch, each by itself, until its process ends."""
+        self.require_up()
+        address = (TRUST if switch == "trust" else UNTRUST).vsi()
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "arp_prober.py")
+        return self._helper(Helper(Process.spawn(self.network.inside(switch) + [
+            sys.executable, "-B", script, address, *GATEWAYS])))
 
     def echo_server(self, host):
         self.require_up()
