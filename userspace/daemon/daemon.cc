@@ -122,7 +122,7 @@ Status Daemon::start() {
   network_watch_ = loop_->watch(network_->events_fd(), io::Loop::kReadable, [this] { on_links_changed(); });
   Result<std::unique_ptr<io::ControlServer>> server = io::ControlServer::listen(
       *loop_, options_.run_dir + "/nsrpd.sock",
-      [this](const std::string& line, io::ControlServer::Reply reply) { answer(line, std::move(reply)); });
+      [this](const std::string& line, const io::ControlServer::Reply& reply) { answer(line, reply); });
   if (!server) return fail(server.error());
   server_ = std::move(*server);
   return {};

@@ -67,7 +67,7 @@ class Daemon {
   std::string link_name(std::optional<core::LinkIndex> index) const;
 
   // daemon_commands.cc
-  void answer(const std::string& line, io::ControlServer::Reply reply);
+  void answer(const std::string& line, const io::ControlServer::Reply& reply);
   void execute(const config::Command& command, bool json, const Done& done);
   Answer change_config(const config::Command& command);
   Answer save_config();

@@ -83,7 +83,7 @@ std::string routes_text(const Json& routes) {
   for (const Json& route : routes) {
     text += route.at("destination").get<std::string>() + " interface " + route.at("interface").get<std::string>() +
             (route.at("vsd") == 0 ? "" : ":" + route.at("vsd").dump());
-    if (route.at("gateway") != "") text += " gateway " + route.at("gateway").get<std::string>();
+    if (const std::string gateway = route.at("gateway"); !gateway.empty()) text += " gateway " + gateway;
     text += ", vrouter " + route.at("vrouter").get<std::string>() + ", table " + route.at("table").dump() + "\n";
   }
   return text;
@@ -91,7 +91,7 @@ std::string routes_text(const Json& routes) {
 
 }  // namespace
 
-void Daemon::answer(const std::string& line, io::ControlServer::Reply reply) {
+void Daemon::answer(const std::string& line, const io::ControlServer::Reply& reply) {
   const Json request = Json::parse(line, nullptr, false);
   if (!request.is_object()) {
     reply(reply_line(1, "", "the request is not a JSON object"));
@@ -141,7 +141,7 @@ Daemon::Answer Daemon::change_config(const Command& command) {
     if (config_.interfaces.contains(name) || links_.contains(name)) continue;
     std::string present;
     for (const auto& [each, link] : links_) {
-      if (link.ethernet) present += (present.empty() ? "" : ", ") + each;
+      if (link.ethernet) present.append(present.empty() ? "" : ", ").append(each);
     }
     return {1, "", "no interface \"" + name + "\" on this device; present: " + present};
   }

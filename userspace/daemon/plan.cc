@@ -25,16 +25,17 @@ Prefix with_mask_of(const Interface& interface, const IpAddress& address) {
   return {address, address.max_prefix_length()};
 }
 
-void add_interface_addresses(const Interface& interface, InterfacePlan& plan) {
+// Addresses of a VSD other than 0 exist only as VSIs; those of VSD 0 are local without it (manual ch. 1).
+void add_interface_addresses(const Interface& interface, const std::set<VsdId>& vsds, InterfacePlan& plan) {
   for (const IpAddress& manage : interface.manage_ips) {
     plan.addresses.push_back({with_mask_of(interface, manage), ""});
   }
   for (const auto& [vsd, prefixes] : interface.addresses) {
+    const bool is_vsi = vsds.contains(vsd);
+    if (vsd.value != 0 && !is_vsi) continue;
     for (const Prefix& prefix : prefixes) {
-      const std::string label = plan.traffic && prefix.address.family == Family::kIpv4
-                                    ? interface.name + ":" + std::to_string(vsd.value)
-                                    : "";
-      plan.addresses.push_back({prefix, label});
+      const bool labelled = is_vsi && prefix.address.family == Family::kIpv4;
+      plan.addresses.push_back({prefix, labelled ? interface.name + ":" + std::to_string(vsd.value) : ""});
     }
   }
 }
@@ -60,7 +61,7 @@ void add_interface(const Config& config, const Interface& interface, const kerne
     }
   }
   mine.traffic = vsi_count > 0;
-  add_interface_addresses(interface, mine);
+  add_interface_addresses(interface, vsds, mine);
   if (mine.traffic || mine.ha) {
     uint32_t flags = mine.ha ? NSRP_IF_HA : NSRP_IF_TRAFFIC;
     if (vsds.size() > 1) flags |= NSRP_IF_MULTI_VSD;

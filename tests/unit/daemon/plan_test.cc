@@ -71,6 +71,13 @@ TEST_CASE("outside a cluster, or without VSD 0, the interface is local: no virtu
   }
 }
 
+TEST_CASE("a device that left the cluster does not keep the addresses of other VSDs") {
+  const std::string text =
+      std::string(kPair) + "set nsrp vsd-group id 1\nset interface eth1:1 ip 10.1.0.9/24\nset nsrp cluster id 0\n";
+  const Plan plan = make_plan(configuration(text), links({"eth1", "ha1"}));
+  for (const auto& address : plan.interfaces.at("eth1").addresses) CHECK(to_string(address.prefix) != "10.1.0.9/24");
+}
+
 TEST_CASE("an interface of several VSDs is marked as such; one of a single VSI names it") {
   const std::string two = std::string(kPair) + "set nsrp vsd-group id 1\nset interface eth1:1 ip 10.1.0.9/24\n";
   const auto entry_of = [](const Plan& plan) {
