@@ -108,18 +108,18 @@ class Runner:
             self.samples["failback"].append(judge.verdict(self.pair.holders()))
 
 
-def measure(name, arguments):
+def measure(name, arguments, runners):
     with Lab(f"bench{os.getpid()}-") as lab:
         # Cables that can fall silent with their carrier up need a switch at the other end.
         lab.up(ha_switch=True)
         server = lab.echo_server("server")
         runner = Runner(SYSTEMS[name](lab), arguments)
+        runners.append(runner)
         try:
             runner.run()
         finally:
             runner.pair.stop()
             server.stop()
-        return runner
 
 
 def rows_of(scenario, runners):
@@ -155,7 +155,12 @@ def report(runners, arguments):
 
 def run(arguments):
     began = time.monotonic()
-    runners = [measure(name, arguments) for name in arguments.systems]
+    runners = []
+    try:
+        for name in arguments.systems:
+            measure(name, arguments, runners)
+    except KeyboardInterrupt:
+        print("interrupted: what is measured so far", file=sys.stderr)
     report(runners, arguments)
     print(f"{time.monotonic() - began:.0f} s")
     if arguments.json:
