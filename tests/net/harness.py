@@ -9,7 +9,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
 
-from nsrplab import GATEWAYS, Lab, Load, wait_until  # noqa: E402
+from nsrplab import GATEWAYS, STATE_ROOT, Lab, Load, wait_until  # noqa: E402
 
 SKIPPED = 77  # what ctest takes for "skipped"
 MAX_GAP_MS = 1000  # with heartbeats every 200 ms and a threshold of 3
@@ -23,6 +23,8 @@ class LabTest(unittest.TestCase):
     _labs = 0
 
     def setUp(self):
+        if LabTest._labs == 0:
+            remove_orphans()
         LabTest._labs += 1
         self.lab = Lab(f"nt{os.getpid()}-{LabTest._labs}-")
         self.addCleanup(self._take_down)
@@ -148,6 +150,14 @@ class LabTest(unittest.TestCase):
         self.lab.network.run(host, "ping", "-c", "1", "-W", "5", gateway_address)
         neighbour = self.lab.network.run(host, "ip", "neigh", "show", gateway_address).stdout
         return re.search(r"lladdr (\S+)", neighbour)[1]
+
+
+def remove_orphans():
+    """Labs of test programs that were killed, as ctest does at its limit, before they could take them down."""
+    for prefix in os.listdir(STATE_ROOT) if os.path.isdir(STATE_ROOT) else []:
+        owner = re.fullmatch(r"nt(\d+)-\d+-", prefix)
+        if owner and not os.path.exists(f"/proc/{owner[1]}"):
+            Lab(prefix).down()
 
 
 class VirtualMacWatch:

@@ -8,10 +8,9 @@ packages_of() {
 }
 
 missing_packages() {
-    local package
-    for package in $(packages_of "$@"); do
-        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
-    done
+    local installed
+    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u)
+    comm -23 <(packages_of "$@" | sort -u) <(echo "$installed")
 }
 
 install_packages() {

@@ -14,16 +14,16 @@ CONNECTIONS = 200
 PACKETS_PER_SECOND = 1000
 
 TOPOLOGY = f"""
-    client {TRUST.host()}                                     server {UNTRUST.host()}
-          |                                                     |
-    ==+===+=========+==  trust switch        untrust switch  ==++==========+==
-      | eth1        | eth1                                  eth2 |     eth2 |
-     gwA ---------- | ------------------------------------------'          |
-      |  ha1, ha2   |                                                      |
-     gwB -----------'------------------------------------------------------'
+          client {TRUST.host()}                   server {UNTRUST.host()}
+                 |                                   |
+    =====+=======+=======+=====         =====+=======+=======+=====
+         |  trust switch |                   | untrust switch|
+    eth1 |          eth1 |              eth2 |          eth2 |
+        gwA             gwB                 gwA             gwB
 
-    Both gateways carry {TRUST.vsi()} (trust) and {UNTRUST.vsi()} (untrust): virtual addresses with virtual MACs.
-    The client reaches the server through source NAT. Each box is a network namespace of this machine.
+    gwA and gwB share two more cables: ha1 and ha2. Each box is a network namespace of this machine.
+    Both gateways carry {TRUST.vsi()} (trust) and {UNTRUST.vsi()} (untrust), with virtual MACs; the master answers for them.
+    The client reaches the server through source NAT.
 """
 
 
