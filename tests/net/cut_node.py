@@ -23,7 +23,7 @@ class CutNode(LabTest):
             self.assertEqual(self.lab.wait_pair(), survivor)
             self.assert_master_stays(survivor, 2)
             self.wait_flowing()
-        self.assert_gap_below_a_second(self.stop_traffic())
+        self.assert_outage_ended(self.stop_traffic())
 
     def test_frames_vanish_while_carrier_stays(self):
         self.cut_both_ways(silent=True)

@@ -12,7 +12,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from nsrplab import GATEWAYS, STATE_ROOT, Lab, Load, wait_until  # noqa: E402
 
 SKIPPED = 77  # what ctest takes for "skipped"
-MAX_GAP_MS = 1000  # with heartbeats every 200 ms and a threshold of 3
+# A test does not time: a shared machine can stop for a second on its own. This only tells an outage that ends from one
+# that does not; how long a takeover takes is what tools/bench measures.
+MAX_GAP_MS = 10_000
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:")
 
 
@@ -109,7 +111,7 @@ class LabTest(unittest.TestCase):
                 self.assertEqual(result["udp"]["corrupt"], 0)
         return results
 
-    def assert_gap_below_a_second(self, results):
+    def assert_outage_ended(self, results):
         for result in results:
             udp = result.get("udp")
             # What the sender itself was late is not the gateways' doing.
@@ -131,7 +133,7 @@ class LabTest(unittest.TestCase):
             self.lab[master].start()
         self.lab.wait_pair()
         self.wait_flowing()
-        self.assert_gap_below_a_second(self.stop_traffic())
+        self.assert_outage_ended(self.stop_traffic())
 
     # Observations
 
