@@ -41,8 +41,7 @@ def parser():
     for name, action, text in (("start", do_start, "start nsrpd"), ("stop", do_stop, "end nsrpd with SIGTERM"),
                                ("kill", do_kill, "end nsrpd with SIGKILL"), ("freeze", do_freeze, "SIGSTOP nsrpd"),
                                ("thaw", do_thaw, "SIGCONT nsrpd")):
-        add(name, action, text).add_argument("gateways", nargs="*", choices=[*GATEWAYS, []], metavar="GATEWAY",
-                                             help="default: both")
+        add(name, action, text).add_argument("gateways", nargs="*", metavar="GATEWAY", help="default: both")
     nsrp = add("nsrp", do_nsrp, "run an nsrp command on a gateway")
     nsrp.add_argument("gateway", choices=GATEWAYS)
     nsrp.add_argument("words", nargs=argparse.REMAINDER)
