@@ -74,15 +74,90 @@ TEST_CASE("an entry that ages out on the backup is forgotten there and nowhere e
   CHECK(pair.a.has(session(1)));
 }
 
-TEST_CASE("a client that reuses its port gets its new NAT at the peer as well") {
+TEST_CASE("clients that reuse their ports get their new NAT at the peer as well") {
+  InSyncPair pair;
+  const uint16_t many = 300;  // enough that some ends are heard of before, some after the new flow's record was made
+  for (uint16_t n = 0; n < many; ++n) pair.a.traffic(session(n, 0, 1));
+  REQUIRE(eventually([&] { return pair.b.records() == many; }));
+  for (uint16_t n = 0; n < many; ++n) {
+    pair.a.conntrack_ends(session(n).key);
+    pair.a.traffic(session(n, 0, 2));
+  }
+  pair.a.worker->begin_barrier(1);
+  REQUIRE(eventually([&] { return pair.a.barrier_done(1); }));
+  const auto all_new = [&](Gateway& gateway) {
+    for (uint16_t n = 0; n < many; ++n) {
+      if (!gateway.has(session(n, 0, 2))) return false;
+    }
+    return true;
+  };
+  CHECK(eventually([&] { return all_new(pair.b); }));
+  CHECK(all_new(pair.a));
+  CHECK(eventually([&] { return pair.b.conntrack_line(1).find("dst=198.51.100.2") != std::string::npos; }));
+}
+
+TEST_CASE("a port that was reused while nobody listened gets its new NAT with the cold sync") {
   InSyncPair pair;
   pair.a.traffic(session(1, 0, 1));
   REQUIRE(eventually([&] { return pair.b.has(session(1, 0, 1)); }));
+  pair.a.worker->set_peer(std::nullopt);
+  REQUIRE(eventually([&] { return !pair.b.in_sync(); }));
   pair.a.conntrack_ends(session(1).key);
   pair.a.traffic(session(1, 0, 2));
+  pair.meet();
   CHECK(eventually([&] { return pair.b.has(session(1, 0, 2)); }));
   CHECK(eventually([&] { return pair.b.conntrack_line(1).find("dst=198.51.100.2") != std::string::npos; }));
-  CHECK(pair.a.has(session(1, 0, 2)));
+}
+
+TEST_CASE("a NAT port that went to another client while nobody listened goes to it at the peer as well") {
+  InSyncPair pair;
+  pair.a.traffic(session(1));
+  REQUIRE(eventually([&] { return pair.b.has(session(1)); }));
+  pair.a.worker->set_peer(std::nullopt);
+  REQUIRE(eventually([&] { return !pair.b.in_sync(); }));
+  pair.a.conntrack_ends(session(1).key);
+  SessionEntry other = session(2);
+  other.session.reply = session(1).session.reply;
+  pair.a.traffic(other);
+  pair.meet();
+  CHECK(eventually([&] { return pair.b.has(other); }));
+  CHECK_FALSE(pair.b.record(session(1).key));
+}
+
+TEST_CASE("the same on the device that was master before") {
+  InSyncPair pair;
+  pair.a.traffic(session(1));
+  REQUIRE(eventually([&] { return pair.b.has(session(1)); }));
+  pair.a.master({});
+  pair.b.master(kVsd0);
+  SessionEntry other = session(2);
+  other.session.reply = session(1).session.reply;
+  pair.a.worker->set_peer(std::nullopt);
+  REQUIRE(eventually([&] { return !pair.b.in_sync(); }));
+  pair.b.conntrack_ends(session(1).key);
+  pair.b.traffic(other);
+  pair.meet();
+  CHECK(eventually([&] { return pair.a.has(other) && !pair.a.record(session(1).key); }));
+}
+
+TEST_CASE("NAT ports that pass from client to client do so at the peer as well") {
+  InSyncPair pair;
+  const uint16_t many = 200;
+  for (uint16_t n = 0; n < many; ++n) pair.a.traffic(session(n));
+  REQUIRE(eventually([&] { return pair.b.records() == many; }));
+  for (uint16_t n = 0; n < many; ++n) {
+    pair.a.conntrack_ends(session(n).key);
+    SessionEntry other = session(static_cast<uint16_t>(n + many));
+    other.session.reply = session(n).session.reply;
+    pair.a.traffic(other);
+  }
+  CHECK(eventually([&] {
+    for (uint16_t n = 0; n < many; ++n) {
+      if (!pair.b.in_conntrack(session(static_cast<uint16_t>(n + many)).key)) return false;
+    }
+    return pair.b.records() == many;
+  }));
+  CHECK(eventually([&] { return pair.b.worker->view().mirror.failed == 0; }));
 }
 
 TEST_CASE("changes for which the ring had no room are found by the sweep") {

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "io/clock.h"
-#include "rto/tuple.h"
 
 namespace nsrp::daemon {
 namespace {
@@ -14,6 +14,7 @@ namespace {
 // new flow (a client that reuses its port).
 constexpr seconds kRecently{5};
 constexpr size_t kAdoptedPerCall = 100;
+constexpr size_t kMaxRefused = 1 << 16;
 
 bool contains(rto::VsdSet set, const nsrp_session& session) {
   return set.contains(VsdId{session.vsd});
@@ -92,27 +93,44 @@ void RtoSessions::install(const rto::Install& wanted) {
 
 uint64_t RtoSessions::install_all(std::vector<rto::Session> sessions) {
   const uint64_t now = to_ns(io::now());
-  std::vector<nsrp_tuple> renamed;
   for (rto::Session& session : sessions) {
     const std::optional<nsrp_session> present = table_->find(session.key);
-    // An entry's NAT cannot be changed: another reply tuple means a new entry.
-    if (present && !rto::TupleEqual{}(present->reply, session.session.reply)) renamed.push_back(session.key);
     session.session.flags = NSRP_SESSION_FROM_PEER;
     session.session.created_ns = present ? present->created_ns : now;
     session.session.last_seen_ns = session.session.exported_ns = now;
   }
-  if (!renamed.empty()) {
-    if (const Status removed = conntrack_->remove(renamed); !removed) last_failure_ = removed.error().message;
-  }
   const Result<size_t> stored = table_->put(sessions);
   if (!stored) last_failure_ = stored.error().message;
   if (stored && *stored < sessions.size()) last_failure_ = "the session table is full";
+  const size_t not_stored = sessions.size() - stored.value_or(0);
+  if (install_in_conntrack(sessions) == sessions.size()) return not_stored;
+  if (refused_.size() + sessions.size() > kMaxRefused) return sessions.size();
+  refused_.insert(refused_.end(), sessions.begin(), sessions.end());
+  return not_stored;
+}
+
+size_t RtoSessions::install_in_conntrack(const std::vector<rto::Session>& sessions) {
   const Result<kernel::InsertResult> installed = conntrack_->install(sessions, kMinTimeoutSeconds);
-  if (!installed) last_failure_ = installed.error().message;
-  if (installed && installed->failed > 0) {
+  if (!installed) {
+    last_failure_ = installed.error().message;
+    return 0;
+  }
+  if (installed->failed > 0) {
     last_failure_ = "conntrack refused them: " + std::string(std::strerror(installed->last_errno));
   }
-  return sessions.size() - std::min(stored.value_or(0), installed ? installed->installed : 0);
+  return installed->installed;
+}
+
+void RtoSessions::retry_refused() {
+  if (refused_.empty() || syncing_) return;
+  std::vector<rto::Session> sessions;
+  for (const rto::Session& session : std::exchange(refused_, {})) {
+    const std::optional<nsrp_session> present = table_->find(session.key);
+    if (present && present->generation == session.session.generation) sessions.push_back(session);
+  }
+  const uint64_t failed = sessions.size() - install_in_conntrack(sessions);
+  failed_ += failed;
+  mirror_.on_installed(failed);
 }
 
 Status RtoSessions::remove(std::span<const nsrp_tuple> keys) {
@@ -128,7 +146,15 @@ void RtoSessions::restate(std::span<const nsrp_tuple> keys) {
 }
 
 void RtoSessions::sync_started() {
+  syncing_ = true;
   sync_started_ns_ = to_ns(io::now());
+}
+
+Status RtoSessions::sync_finished(rto::VsdSet vsds) {
+  Status removed = vsds.empty() ? Status{} : remove_stale(vsds);
+  syncing_ = false;
+  retry_refused();
+  return removed;
 }
 
 // An installed record carries the time of its installation in exported_ns; packets only move it on.

@@ -38,8 +38,12 @@ class RtoSessions {
   Status remove(std::span<const nsrp_tuple> keys);
   void restate(std::span<const nsrp_tuple> keys);
   void sync_started();
-  Status remove_stale(rto::VsdSet vsds);
+  void sync_aborted() { syncing_ = false; }
+  Status sync_finished(rto::VsdSet vsds);
   Status read(const rto::ReadSessions& wanted);
+  // Conntrack refuses an entry while a flow that has ended at the peer still holds its tuple here (a NAT port given to
+  // the next client). Called now and then, it tries once more.
+  void retry_refused();
 
   // Deletes records left by an earlier run whose conntrack entry has gone since, some at each call; false: no more.
   Result<bool> check_adopted();
@@ -51,6 +55,8 @@ class RtoSessions {
   RtoSessions(const kernel::Datapath& datapath, rto::Mirror& mirror) : datapath_(datapath), mirror_(mirror) {}
   void on_destroyed(const nsrp_tuple& key, Instant now, std::vector<nsrp_tuple>& ended);
   uint64_t install_all(std::vector<rto::Session> sessions);
+  Status remove_stale(rto::VsdSet vsds);
+  size_t install_in_conntrack(const std::vector<rto::Session>& sessions);
 
   const kernel::Datapath& datapath_;
   rto::Mirror& mirror_;
@@ -59,6 +65,8 @@ class RtoSessions {
   rto::VsdSet mastered_;
   uint64_t ring_full_ = 0;  // the counter, when the last sweep began
   uint64_t sync_started_ns_ = 0;
+  bool syncing_ = false;  // what is stale is still there
+  std::vector<rto::Session> refused_;
   std::vector<rto::Session> snapshot_;
   size_t snapshot_read_ = 0;
   std::vector<nsrp_tuple> adopted_;

@@ -53,7 +53,7 @@ struct RtoWorker::Impl {
   void carry_out(rto::Remove& remove) { complain(sessions->remove(remove.keys)); }
   void carry_out(rto::Restate& restate) { sessions->restate(restate.keys); }
   void carry_out(rto::SyncStarted&) { sessions->sync_started(); }
-  void carry_out(rto::RemoveStale& stale) { complain(sessions->remove_stale(stale.vsds)); }
+  void carry_out(rto::SyncFinished& finished) { complain(sessions->sync_finished(finished.vsds)); }
   void carry_out(rto::ReadSessions& read);
   void carry_out(rto::InSync& in_sync) { callbacks.on_in_sync(in_sync.value, in_sync.peer); }
   void carry_out(rto::BarrierDone& done) { callbacks.on_barrier_done(done.id); }
@@ -86,6 +86,7 @@ void RtoWorker::Impl::open_channel() {
                                               .has_room = [this] { pump(); },
                                               .disconnected =
                                                   [this] {
+                                                    sessions->sync_aborted();
                                                     carry_out(mirror.on_disconnected(io::now()));
                                                     pump();
                                                   },
@@ -161,6 +162,8 @@ void RtoWorker::Impl::take_all_changes() {
 
 void RtoWorker::Impl::sweep() {
   complain(sessions->sweep_dirty());
+  sessions->retry_refused();
+  complain_of_failed_sessions();
   pump();
   loop->call_at(io::now() + kSweepInterval, [this] { sweep(); });
 }

@@ -66,8 +66,8 @@ struct Remove {
 struct Restate {  // the peer ended sessions of a VSD mastered here: on_local_session() for those that exist
   std::vector<nsrp_tuple> keys;
 };
-struct SyncStarted {};  // the moment RemoveStale refers to: after the actions before, before those that follow
-struct RemoveStale {    // records of these VSDs that were not installed since SyncStarted
+struct SyncStarted {};  // the peer's cold sync begins: after the actions before, before those that follow
+struct SyncFinished {   // records of these VSDs that were not installed since SyncStarted are to be removed
   VsdSet vsds;
 };
 struct InSync {  // changed: an input of the election
@@ -80,7 +80,7 @@ struct BarrierDone {
 struct CloseChannel {  // followed by on_disconnected()
   std::string reason;
 };
-using MirrorAction = std::variant<Send, Install, Remove, Restate, SyncStarted, RemoveStale, ReadSessions, InSync,
+using MirrorAction = std::variant<Send, Install, Remove, Restate, SyncStarted, SyncFinished, ReadSessions, InSync,
                                   BarrierDone, CloseChannel>;
 using MirrorActions = std::vector<MirrorAction>;
 

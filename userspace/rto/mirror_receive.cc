@@ -103,7 +103,7 @@ void Mirror::Impl::on(Instant, MirrorActions& out, SyncEnd message) {
                           std::to_string(incoming->received) + " arrived");
   }
   const VsdSet taken = incoming->begin.vsds - incoming->refused;
-  if (!taken.empty()) out.push_back(RemoveStale{taken});
+  out.push_back(SyncFinished{taken});
   shared = shared | taken;
   missed = (missed - taken) | incoming->refused;
   incoming.reset();

@@ -143,10 +143,10 @@ void World::do_action(size_t index, SyncStarted&) {
   sides_[index].sync_started = sides_[index].clock;
 }
 
-void World::do_action(size_t index, RemoveStale& stale) {
+void World::do_action(size_t index, SyncFinished& finished) {
   std::erase_if(sides_[index].table, [&](const auto& entry) {
     const Side::Record& record = entry.second;
-    return stale.vsds.contains(VsdId{record.session.session.vsd}) && record.stamp <= sides_[index].sync_started;
+    return finished.vsds.contains(VsdId{record.session.session.vsd}) && record.stamp <= sides_[index].sync_started;
   });
 }
 

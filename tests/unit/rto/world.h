@@ -77,7 +77,7 @@ class World {
   void do_action(size_t index, Remove& remove);
   void do_action(size_t index, Restate& restate);
   void do_action(size_t index, SyncStarted& started);
-  void do_action(size_t index, RemoveStale& stale);
+  void do_action(size_t index, SyncFinished& finished);
   void do_action(size_t index, ReadSessions& read);
   void do_action(size_t index, InSync& in_sync);
   void do_action(size_t index, BarrierDone& done);
