@@ -133,8 +133,13 @@ The lab stays up. As root:
 Logs and configurations: {lab.folder}/gwA and {lab.folder}/gwB""")
 
 
+def end_on_signal(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the lab is taken down on the way out
+    sys.exit(143)
+
+
 def main(keep):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, end_on_signal)
     lab = Lab()
     if lab.is_up() or lab.network.existing():
         raise LabError("a lab is up already: tools/lab down")
