@@ -206,7 +206,8 @@ void Daemon::refresh_data_link() {
 
 void Daemon::refresh_rto() {
   std::set<VsdId> mastered;
-  for (const core::VsdView& vsd : control_->view()->vsds) {
+  const auto view = control_->view();  // held: the control thread replaces it at any moment
+  for (const core::VsdView& vsd : view->vsds) {
     if (vsd.state == core::VsdState::kMaster) mastered.insert(vsd.settings.id);
   }
   rto_->set_mastered(mastered);
