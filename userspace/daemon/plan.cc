@@ -15,20 +15,11 @@ using config::Vsi;
 constexpr uint32_t kMainTable = 254;
 constexpr uint32_t kFirstVsdTable = 20000;
 
-// The manage IP takes the mask of the subnet it lies in.
-Prefix with_mask_of(const Interface& interface, const IpAddress& address) {
-  for (const auto& [vsd, prefixes] : interface.addresses) {
-    for (const Prefix& prefix : prefixes) {
-      if (prefix.contains(address)) return {address, prefix.length};
-    }
-  }
-  return {address, address.max_prefix_length()};
-}
-
 // Addresses of a VSD other than 0 exist only as VSIs; those of VSD 0 are local without it (manual ch. 1).
 void add_interface_addresses(const Interface& interface, const std::set<VsdId>& vsds, InterfacePlan& plan) {
   for (const IpAddress& manage : interface.manage_ips) {
-    plan.addresses.push_back({with_mask_of(interface, manage), ""});
+    const Prefix host{manage, manage.max_prefix_length()};
+    plan.addresses.push_back({config::manage_prefix(interface, manage).value_or(host), ""});
   }
   for (const auto& [vsd, prefixes] : interface.addresses) {
     const bool is_vsi = vsds.contains(vsd);
