@@ -69,7 +69,7 @@ void World::resume(NodeId id, bool timers_first) {
   if (timers_first) call(id, [](Member& member, Instant now) { return member.on_time(now); });
   for (const Arrived& frame : std::exchange(node.socket, {})) {
     if (!node.member) return;
-    call(id, [&](Member& member, Instant now) { return member.on_heartbeat(now, frame.link, frame.heartbeat); });
+    call(id, [&](Member& member, Instant now) { return member.on_heartbeat(now, frame.link, frame.link, frame.heartbeat); });
   }
 }
 
@@ -181,7 +181,7 @@ void World::take_frame(NodeId id, const Arrived& frame) {
     node.socket.push_back(frame);
     return;
   }
-  call(id, [&](Member& member, Instant now) { return member.on_heartbeat(now, frame.link, frame.heartbeat); });
+  call(id, [&](Member& member, Instant now) { return member.on_heartbeat(now, frame.link, frame.link, frame.heartbeat); });
 }
 
 void World::take(const Event& event) {
@@ -308,6 +308,13 @@ std::string describe(const Action& action) {
     std::string operator()(const LinkRolesChanged& a) const {
       const auto name = [](std::optional<LinkIndex> l) { return l ? std::to_string(l->value) : "none"; };
       return "links: control " + name(a.control) + ", data " + name(a.data);
+    }
+    std::string operator()(const LinkStateChanged& a) const {
+      return "link " + std::to_string(a.link.value) + (a.alive ? " up: " : " down: ") + a.cause;
+    }
+    std::string operator()(const SendProbe& a) const { return "probe on link " + std::to_string(a.link.value); }
+    std::string operator()(const ProbesDone& a) const {
+      return std::to_string(a.answered) + " of " + std::to_string(a.sent) + " probes answered";
     }
     std::string operator()(const MayExit&) const { return "may exit"; }
   };

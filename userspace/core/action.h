@@ -8,15 +8,25 @@
 #include <variant>
 #include <vector>
 
+#include "base/address.h"
 #include "core/message.h"
 
 namespace nsrp::core {
 
-// HA links are named by their position in the configuration's order: 0 is the lowest-numbered interface.
-using LinkIndex = Id<struct LinkTag, uint8_t>;
-
-struct SendHeartbeat {  // on every HA link
+struct SendHeartbeat {
   Heartbeat heartbeat;
+  LinkSet links;
+};
+// A probe request (manual ch. 1, "Dual HA Link Probes"): whoever gets it answers on the same link, by unicast. It goes
+// to `to`; without one to each peer heard on that link, by unicast, or to all if there is none.
+struct SendProbe {
+  LinkIndex link;
+  uint64_t id;
+  std::optional<MacAddress> to;
+};
+struct ProbesDone {  // what `exec nsrp probe` asked for
+  LinkIndex link;
+  uint8_t sent, answered;
 };
 struct GrantLease {  // master until then; see struct nsrp_vsd_state
   VsdId vsd;
@@ -53,10 +63,15 @@ struct Conflict {  // another master was heard
 struct LinkRolesChanged {
   std::optional<LinkIndex> control, data;  // nullopt: no such link
 };
+struct LinkStateChanged {
+  LinkIndex link;
+  bool alive;
+  std::string cause;  // "the peer does not hear us on it", "4 probes went unanswered", "no carrier"
+};
 struct MayExit {};  // every VSD was handed over (or nobody could take it) after begin_leave()
 
 using Action = std::variant<SendHeartbeat, GrantLease, RevokeLease, Announce, StartBarrier, StateChanged, PeerUp,
-                            PeerLost, Conflict, LinkRolesChanged, MayExit>;
+                            PeerLost, Conflict, LinkRolesChanged, LinkStateChanged, SendProbe, ProbesDone, MayExit>;
 using Actions = std::vector<Action>;
 
 }  // namespace nsrp::core

@@ -40,7 +40,8 @@ void Member::Impl::speak() {
                       .leaving = gone,
                       .rto_enabled = settings.sync_required,
                       .rto_peer = rto_peer,
-                      .vsds = {}};
+                      .vsds = {},
+                      .heard = {}};
   for (const auto& [id, v] : vsds) heartbeat.vsds.push_back(advert(v));
   const bool due = now >= next_heartbeat;
   if (!due && !speak_now && said == heartbeat) return;
@@ -50,7 +51,7 @@ void Member::Impl::speak() {
   renew_leases();
   heartbeat.sequence = ++sequence;
   said = heartbeat;
-  out.push_back(SendHeartbeat{std::move(heartbeat)});
+  out.push_back(SendHeartbeat{std::move(heartbeat), LinkSet().set()});
 }
 
 }  // namespace nsrp::core

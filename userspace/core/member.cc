@@ -119,10 +119,10 @@ Actions Member::start(Instant now) {
   return impl_->settle();
 }
 
-Actions Member::on_heartbeat(Instant now, LinkIndex link, const Heartbeat& heartbeat) {
+Actions Member::on_heartbeat(Instant now, LinkIndex link, LinkIndex sent_on, const Heartbeat& heartbeat) {
   if (impl_->stopped()) return {};
   impl_->enter(now);
-  impl_->hear(link, heartbeat);
+  impl_->hear(link, sent_on, heartbeat);
   return impl_->settle();
 }
 

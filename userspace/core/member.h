@@ -2,7 +2,7 @@
 // One device in an NSRP cluster: all of its VSD groups, its view of the other members, its HA links.
 //
 //   Member member(settings, now, boot_epoch);
-//   for (Action& a : member.on_heartbeat(now, link, heartbeat)) carry_out(a);
+//   for (Action& a : member.on_heartbeat(now, link, sent_on, heartbeat)) carry_out(a);
 //   … wait until member.next_deadline() or an event …
 //   for (Action& a : member.on_time(now)) carry_out(a);
 //
@@ -40,6 +40,12 @@ struct VsdSettings {
   seconds hold_down{0};  // 0..600 s
 };
 
+struct ProbeSettings {  // `set nsrp ha-link probe`
+  seconds interval{15};
+  uint8_t threshold = 5;  // probes in a row without an answer
+  bool operator==(const ProbeSettings&) const = default;
+};
+
 struct MemberSettings {
   UnitId unit;
   milliseconds hb_interval{1000};
@@ -48,11 +54,12 @@ struct MemberSettings {
   uint8_t announce_count = 4;  // `set nsrp arp`
   bool master_always_exist = false;
   bool sync_required = false;  // `set nsrp rto-mirror sync`
+  std::optional<ProbeSettings> probe{};
   std::vector<VsdSettings> vsds{};
 };
 
 struct LinkFacts {
-  bool present = false;  // bound to zone ha
+  bool present = false;  // configured
   bool carrier = false;
   uint32_t speed_mbps = 0;  // 0: unknown, taken as fast enough to carry packets
   std::string name;         // "ha1", for the operator
@@ -81,12 +88,22 @@ struct PeerView {
   bool alive;
   Instant last_heard;
   uint64_t heartbeats, missed;  // heard; gaps in the sequence
-  std::map<LinkIndex, Instant> last_heard_by_link;
+  struct OnLink {
+    Instant last_heard;
+    uint64_t heartbeats, missed;  // on this link
+    Duration jitter;              // of the arrival, smoothed as in RFC 3550, 6.4.1
+    bool both_ways;               // and it says that it hears us on this link
+  };
+  std::map<LinkIndex, OnLink> links;
+  Duration jitter;  // the same of the first copies
   Heartbeat last;
 };
 struct LinkView {
   LinkFacts facts;
-  bool alive;  // carrier, and the peer heard on it within the threshold
+  bool alive;         // a living peer and this member hear each other on it, and probes are answered
+  std::string cause;  // of alive or not
+  uint64_t probes_sent, probes_answered;
+  uint8_t probes_unanswered;  // in a row
 };
 
 class Member {
@@ -100,12 +117,17 @@ class Member {
   Member& operator=(const Member&) = delete;
 
   [[nodiscard]] Actions start(Instant now);  // the first heartbeat, resumed masterships
-  [[nodiscard]] Actions on_heartbeat(Instant now, LinkIndex link, const Heartbeat& heartbeat);
+  // `link` it came in on, `sent_on` at its sender.
+  [[nodiscard]] Actions on_heartbeat(Instant now, LinkIndex link, LinkIndex sent_on, const Heartbeat& heartbeat);
   [[nodiscard]] Actions on_link(Instant now, LinkIndex link, LinkFacts facts);
   [[nodiscard]] Actions on_sync(Instant now, bool in_sync, UnitId rto_peer);
   // A monitor's verdict on this device (nullopt) or on one VSD (manual ch. 3): inoperable and back.
   [[nodiscard]] Actions on_health(Instant now, std::optional<VsdId> vsd, bool operable, const std::string& reason);
   [[nodiscard]] Actions on_barrier_done(Instant now, VsdId vsd);
+  [[nodiscard]] Actions on_probe_answer(Instant now, LinkIndex link, uint64_t id);
+  // `exec nsrp probe`: one each second; ends with ProbesDone. Refused on a link without carrier.
+  [[nodiscard]] Result<Actions> on_probe_command(Instant now, LinkIndex link, std::optional<MacAddress> to,
+                                                 uint8_t count);
   [[nodiscard]] Actions on_settings(Instant now, MemberSettings settings);
   [[nodiscard]] Result<Actions> on_command(Instant now, VsdId vsd, ModeCommand mode);
   [[nodiscard]] Actions begin_leave(Instant now);  // ends with MayExit

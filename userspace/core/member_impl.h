@@ -124,7 +124,7 @@ struct Member::Impl {
   void speak();
 
   // peers.cc: who is there.
-  void hear(LinkIndex link, const Heartbeat& heartbeat);
+  void hear(LinkIndex link, LinkIndex sent_on, const Heartbeat& heartbeat);
   Peer* peer_for(UnitId unit);
   void note_changes(const Peer& peer, const Heartbeat& heartbeat, bool continues);
   void lose(Peer& peer, std::string evidence);

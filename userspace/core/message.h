@@ -3,6 +3,7 @@
 // described in wire/heartbeat_frame.h.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,13 @@
 #include "base/time.h"
 
 namespace nsrp::core {
+
+// The ways on which members reach each other. 0 to 2 are the interfaces in zone ha, 0 the lowest-numbered; then the
+// interface in a security zone that carries control messages (`set nsrp interface`), and the secondary path.
+using LinkIndex = Id<struct LinkTag, uint8_t>;
+inline constexpr LinkIndex kControlInterface{3}, kSecondaryPath{4};
+inline constexpr size_t kLinks = 5;
+using LinkSet = std::bitset<kLinks>;
 
 // Manual ch. 1, "VSD Group Member States". The values are on the wire.
 enum class VsdState : uint8_t {
@@ -23,6 +31,8 @@ enum class VsdState : uint8_t {
 };
 std::string_view to_string(VsdState state);  // the manual's words: "master", "primary backup", …
 
+inline constexpr size_t kMaxHearings = 7;  // 8 members
+
 // One VSD group as its member sees itself.
 struct VsdAdvert {
   VsdId vsd{};
@@ -32,8 +42,21 @@ struct VsdAdvert {
   bool in_sync = false;       // holds the RTOs of the VSD's master, or needs none
   uint64_t term = 0;          // the mastership's number; each takeover raises it
   UnitId handed_to{};         // a master that has just released the VSD names its successor; 0: nobody
+  UnitId follows{};           // a backup: the master it follows; 0: none, or handed_to is set
 
   bool operator==(const VsdAdvert&) const = default;
+};
+
+// What a member knows of another one's life. That one learns that it is heard and on which links; third members learn
+// that it lives, although they may not hear it themselves.
+struct Hearing {
+  UnitId unit{};
+  uint32_t epoch = 0;     // the low half of its boot epoch
+  uint32_t sequence = 0;  // the low half of the latest of its heartbeats that is known of
+  milliseconds age{0};    // since that heartbeat came to the first who tells of it; at most 65535
+  LinkSet links{};        // the sender's links on which it hears that member itself; none: others told it
+
+  bool operator==(const Hearing&) const = default;
 };
 
 // Sent each hb-interval on every HA link, and at once when something changes.
@@ -47,6 +70,7 @@ struct Heartbeat {
   bool rto_enabled = false;  // RTO peer information
   UnitId rto_peer{};         // the member this one mirrors with; 0: none
   std::vector<VsdAdvert> vsds{};
+  std::vector<Hearing> heard{};  // living members, at most kMaxHearings
 
   bool operator==(const Heartbeat&) const = default;
 };

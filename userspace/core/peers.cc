@@ -55,7 +55,7 @@ Peer* Member::Impl::peer_for(UnitId unit) {
   return &peer;
 }
 
-void Member::Impl::hear(LinkIndex link, const Heartbeat& heartbeat) {
+void Member::Impl::hear(LinkIndex link, LinkIndex /*sent_on*/, const Heartbeat& heartbeat) {
   if (heartbeat.unit == settings.unit) return;
   Peer* peer = peer_for(heartbeat.unit);
   if (peer == nullptr) return;

@@ -16,8 +16,8 @@ std::vector<VsdView> Member::vsds() const {
 std::vector<PeerView> Member::peers() const {
   std::vector<PeerView> views;
   for (const auto& [unit, peer] : impl_->peers) {
-    PeerView view{unit, peer.alive, peer.silence.heard, peer.heartbeats, peer.missed, {}, peer.last};
-    for (const auto& [link, silence] : peer.links) view.last_heard_by_link[link] = silence.heard;
+    PeerView view{unit, peer.alive, peer.silence.heard, peer.heartbeats, peer.missed, {}, Duration(0), peer.last};
+    for (const auto& [link, silence] : peer.links) view.links[link] = {silence.heard, 0, 0, Duration(0), true};
     views.push_back(std::move(view));
   }
   return views;
@@ -25,7 +25,7 @@ std::vector<PeerView> Member::peers() const {
 
 std::map<LinkIndex, LinkView> Member::links() const {
   std::map<LinkIndex, LinkView> views;
-  for (const auto& [index, link] : impl_->links) views[index] = {link.facts, link.alive};
+  for (const auto& [index, link] : impl_->links) views[index] = {link.facts, link.alive, {}, 0, 0, 0};
   return views;
 }
 

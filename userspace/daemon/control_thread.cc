@@ -95,7 +95,7 @@ void ControlThread::create_member(core::MemberSettings settings) {
   }
   member_ = std::make_unique<core::Member>(std::move(settings), now, boot_epoch_, adopted);
   for (const auto& [index, open] : links_) {
-    if (index != kSecondaryPath) carry_out(member_->on_link(now, index, open.link.facts));
+    if (index != core::kSecondaryPath) carry_out(member_->on_link(now, index, open.link.facts));
   }
   carry_out(member_->start(now));
 }
@@ -114,7 +114,7 @@ void ControlThread::set_links(std::vector<ControlLink> links) {
         continue;
       }
       it = links_.erase(it);
-      if (member_ && index != kSecondaryPath) carry_out(member_->on_link(io::now(), index, {}));
+      if (member_ && index != core::kSecondaryPath) carry_out(member_->on_link(io::now(), index, {}));
     }
     schedule();
     publish();
@@ -136,7 +136,7 @@ void ControlThread::open_link(const ControlLink& wanted) {
     }
   }
   open.link = wanted;
-  if (member_ && wanted.index != kSecondaryPath) carry_out(member_->on_link(io::now(), wanted.index, wanted.facts));
+  if (member_ && wanted.index != core::kSecondaryPath) carry_out(member_->on_link(io::now(), wanted.index, wanted.facts));
 }
 
 void ControlThread::set_announce_targets(std::map<VsdId, std::vector<AnnounceTarget>> targets) {
@@ -236,7 +236,7 @@ void ControlThread::on_frame(core::LinkIndex index, std::span<const uint8_t> byt
       known.mac != frame->source || known.link_local != frame->link_local || checksum != frame->config_checksum;
   known = {frame->source, frame->link_local};
   checksum = frame->config_checksum;
-  carry_out(member_->on_heartbeat(now, index, frame->heartbeat));
+  carry_out(member_->on_heartbeat(now, index, frame->link, frame->heartbeat));
   if (news) {
     publish();
     callbacks_.on_change();
@@ -288,7 +288,7 @@ bool ControlThread::carry_out_here(const core::Action& action) {
 void ControlThread::send_heartbeat(const core::Heartbeat& heartbeat) {
   const bool secondary = secondary_path_needed();
   for (const auto& [index, open] : links_) {
-    if (!open.socket || (index == kSecondaryPath && !secondary)) continue;
+    if (!open.socket || (index == core::kSecondaryPath && !secondary)) continue;
     const wire::HeartbeatFrame frame{open.link.mac, cluster_, index, open.link.link_local, config_checksum_, heartbeat};
     ++(open.socket->send(wire::encode(frame)) ? state_.frames_sent : state_.send_errors);
   }
@@ -299,7 +299,7 @@ void ControlThread::send_heartbeat(const core::Heartbeat& heartbeat) {
 bool ControlThread::secondary_path_needed() const {
   const Instant since = io::now() - settings_.hb_interval * 3 / 2;
   return std::none_of(heard_on_.begin(), heard_on_.end(),
-                      [since](const auto& heard) { return heard.first != kSecondaryPath && heard.second > since; });
+                      [since](const auto& heard) { return heard.first != core::kSecondaryPath && heard.second > since; });
 }
 
 void ControlThread::announce(VsdId vsd) {

@@ -25,9 +25,6 @@
 
 namespace nsrp::daemon {
 
-// The secondary path (manual ch. 1) is a link beyond the HA links: used while no HA link is heard.
-inline constexpr core::LinkIndex kSecondaryPath{3};
-
 struct ControlLink {
   core::LinkIndex index;
   std::string ifname;

@@ -92,7 +92,7 @@ std::vector<ControlLink> Daemon::control_links() const {
   for (size_t i = 0; i < std::min(names.size(), kMaxHaLinks); ++i) {
     add(core::LinkIndex{static_cast<uint8_t>(i)}, names[i]);
   }
-  if (!config_.secondary_path.empty()) add(kSecondaryPath, config_.secondary_path);
+  if (!config_.secondary_path.empty()) add(core::kSecondaryPath, config_.secondary_path);
   return result;
 }
 
@@ -102,7 +102,7 @@ void Daemon::feed_links() {
   const std::vector<ControlLink> links = control_links();
   control_->set_links(links);
   const bool missing = std::any_of(links.begin(), links.end(), [](const ControlLink& link) {
-    return link.index != kSecondaryPath && link.facts.carrier && link.link_local.is_unspecified();
+    return link.index != core::kSecondaryPath && link.facts.carrier && link.link_local.is_unspecified();
   });
   if (!missing || link_local_timer_ != 0) return;
   link_local_timer_ = loop_->call_at(io::now() + kLinkLocalRetry, [this] {

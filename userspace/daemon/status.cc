@@ -48,9 +48,9 @@ Json peers_json(const StatusSource& source) {
   const std::vector<std::string> names = config::ha_interfaces_of(source.config);
   for (const core::PeerView& peer : source.control.peers) {
     Json links = Json::object();
-    for (const auto& [index, heard] : peer.last_heard_by_link) {
+    for (const auto& [index, on_link] : peer.links) {
       const std::string name = index.value < names.size() ? names[index.value] : source.config.secondary_path;
-      links[name] = age_ms(source.now, heard);
+      links[name] = age_ms(source.now, on_link.last_heard);
     }
     peers.push_back({{"unit_id", to_string(peer.unit)},
                      {"alive", peer.alive},

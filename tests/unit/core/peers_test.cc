@@ -52,7 +52,7 @@ TEST_CASE("the copy on the second link counts for that link only") {
   const PeerView peer = solo.world.member(solo.node).peers().at(0);
   CHECK(peer.heartbeats == 1);
   CHECK(peer.last_heard == solo.world.now() - milliseconds(10));
-  CHECK(peer.last_heard_by_link.at(kHa2) == solo.world.now());
+  CHECK(peer.links.at(kHa2).last_heard == solo.world.now());
 }
 
 TEST_CASE("a late heartbeat of the same run is not believed") {
