@@ -47,14 +47,17 @@ struct VsdAdvert {
   bool operator==(const VsdAdvert&) const = default;
 };
 
-// What a member knows of another one's life. That one learns that it is heard and on which links; third members learn
-// that it lives, although they may not hear it themselves.
+// What a member knows of another one's life: an acknowledgement. That one learns that it is heard, on which links, and
+// how much of the sender's patience is used up; third members learn that it lives, although they may not hear it.
+// Durations are whole microseconds, at most 2^32 - 1.
 struct Hearing {
   UnitId unit{};
   uint32_t epoch = 0;     // the low half of its boot epoch
   uint32_t sequence = 0;  // the low half of the latest of its heartbeats that is known of
-  milliseconds age{0};    // since that heartbeat came to the first who tells of it; at most 65535
-  LinkSet links{};        // the sender's links on which it hears that member itself; none: others told it
+  Duration silence{0};    // since that heartbeat, as it counts towards declaring it dead
+  Duration forgiven{0};   // what does not count: the sender itself stood still
+  LinkSet links{};        // the sender's links on which it hears that member
+  bool relayed = false;   // sequence and silence are what a third member tells; it is not to be told further
 
   bool operator==(const Hearing&) const = default;
 };
