@@ -22,7 +22,7 @@ Status apply_unchecked(Config& config, const Command& command) {
   const Form* form = matching.complete();
   const Row* row = form == nullptr ? nullptr : &grammar().rows[form->row];
   if (row == nullptr || row->apply == nullptr) {
-    return fail("\"" + join_words(command.words) + "\" does not change the configuration");
+    return fail("\"" + join_words(command.shown) + "\" does not change the configuration");
   }
   return row->apply(config, values_of(*form, matching.words()));
 }

@@ -26,6 +26,9 @@ constexpr Topic kTopics[] = {
     {"nsrp vsd-group", "Virtual security device groups"},
     {"nsrp vsd-group id", "One VSD group"},
     {"nsrp rto-mirror", "Mirroring of run-time objects (sessions)"},
+    {"nsrp ha-link", "HA links and their probes"},
+    {"nsrp auth", "Authentication of messages between members"},
+    {"nsrp encrypt", "Encryption of messages between members"},
     {"nsrp monitor", "Objects whose failure makes this device fail over"},
     {"nsrp monitor interface", "Interface that must have link"},
     {"interface", "Interfaces: zone, addresses, manage IP"},
@@ -62,9 +65,13 @@ bool before(const Form& a, const Form& b) {
 
 Grammar build() {
   Grammar grammar;
-  grammar.areas = {{"System", system_rows()},         {"Cluster and HA links", nsrp_rows()},
-                   {"VSD groups", vsd_rows()},        {"Interfaces", interface_rows()},
-                   {"Static routes", vrouter_rows()}, {"Operation", operation_rows()}};
+  grammar.areas = {{"System", system_rows()},
+                   {"Cluster and HA links", nsrp_rows()},
+                   {"VSD groups", vsd_rows()},
+                   {"Interfaces", interface_rows()},
+                   {"Messages over traffic interfaces", path_rows()},
+                   {"Static routes", vrouter_rows()},
+                   {"Operation", operation_rows()}};
   for (const Area& area : grammar.areas) {
     for (const Row& row : area.rows) {
       for (std::vector<Token>& tokens : expand(row.syntax)) {

@@ -68,6 +68,7 @@ std::span<const Row> system_rows();
 std::span<const Row> nsrp_rows();
 std::span<const Row> vsd_rows();
 std::span<const Row> interface_rows();
+std::span<const Row> path_rows();
 std::span<const Row> vrouter_rows();
 std::span<const Row> operation_rows();
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,12 +43,14 @@ enum class CommandId : uint8_t {
   kGetSession,
   kGetSystem,
   kExecVsdMode,  // arguments: VSD id, mode word
+  kExecProbe,    // argument(…, "interface"), "mac", "probe-count"
   kClearNsrpCounters,
 };
 
 struct Command {
   CommandId id;
   Words words;                         // with keywords written out in full
+  Words shown;                         // the same for messages and logs: passwords masked
   std::vector<std::string> arguments;  // the variable words, in order
   size_t row = 0;                      // index into the grammar table
   // Not in the manual's Table 1 (ch. 1) of commands that stay on the device. A command on a local interface stays too,
@@ -58,6 +61,9 @@ struct Command {
 Result<Words> split_words(std::string_view line);
 std::string join_words(const Words& words);  // names with blanks in quotes, so that split_words() gives `words` again
 Result<Command> parse(const Words& words);
+
+// The variable of that name, e.g. "mac"; nullopt: it was left out. For commands with more than one optional part.
+std::optional<std::string> argument(const Command& command, std::string_view name);
 
 // Carries out a kSet or kUnsetAll command on `config`. On error `config` is as before.
 Status apply(Config& config, const Command& command);
@@ -71,7 +77,8 @@ Status validate(const Config& config);
 bool propagates(const Config& config, const Command& command);
 
 // The configuration as set commands, one per line, in an order that load() accepts.
-std::string print(const Config& config);
+enum class Secrets : uint8_t { kWritten, kMasked, kLeftOut };  // kMasked: for the eye, load() refuses it
+std::string print(const Config& config, Secrets secrets);
 
 // Reads a whole file. An error names file, line and word: "nsrp.conf:12: …".
 Result<Config> load(std::string_view text, std::string_view file_name);

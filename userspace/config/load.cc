@@ -19,7 +19,7 @@ std::string_view trim(std::string_view line) {
   constexpr std::string_view kBlanks = " \t\r";
   const size_t begin = line.find_first_not_of(kBlanks);
   if (begin == std::string_view::npos || line[begin] == '#') return {};
-  return line.substr(begin, line.find_last_not_of(kBlanks) + 1 - begin);
+  return line.substr(0, line.find_last_not_of(kBlanks) + 1);  // from its beginning: messages count columns
 }
 
 Result<Command> read_command(std::string_view text) {
@@ -27,7 +27,7 @@ Result<Command> read_command(std::string_view text) {
   if (!words) return fail(words.error());
   Result<Command> command = parse(*words);
   if (command && command->id != CommandId::kSet) {
-    return fail("\"" + join_words(command->words) + "\" cannot stand in a configuration; allowed: set and unset");
+    return fail("\"" + join_words(command->shown) + "\" cannot stand in a configuration; allowed: set and unset");
   }
   return command;
 }

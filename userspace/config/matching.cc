@@ -57,7 +57,7 @@ std::vector<std::string> Matching::expected_next() const {
 }
 
 std::string Matching::after() const {
-  return words_.empty() ? "" : " after \"" + join_words(words_) + "\"";
+  return words_.empty() ? "" : " after \"" + join_words(shown_) + "\"";
 }
 
 Result<std::string> Matching::match_keyword(const std::string& word) const {
@@ -72,10 +72,11 @@ Result<std::string> Matching::match_keyword(const std::string& word) const {
 }
 
 template <class Fits>
-void Matching::advance(std::string word, Fits fits) {
+void Matching::advance(std::string word, std::string shown, Fits fits) {
   std::erase_if(live_,
                 [&](const Form* form) { return form->tokens.size() <= depth() || !fits(form->tokens[depth()]); });
   words_.push_back(std::move(word));
+  shown_.push_back(std::move(shown));
 }
 
 // A word may suit several variables (an interface, or a VSI): all of them stay in the walk. If it suits none, the one
@@ -90,7 +91,9 @@ Status Matching::feed_variable(const std::string& word) {
     value = std::move(*checked);
   }
   if (accepting.empty()) return fail(check(*offered_variables().front(), word).error());
-  advance(std::move(value), [&](const Token& token) {
+  const bool secret = accepting.front()->kind == Kind::kSecret;
+  std::string shown = secret ? std::string(kMask) : value;
+  advance(std::move(value), std::move(shown), [&](const Token& token) {
     return token.variable != nullptr && std::ranges::find(accepting, token.variable) != accepting.end();
   });
   return {};
@@ -102,14 +105,32 @@ Status Matching::feed(std::string_view raw_word) {
   Result<std::string> keyword = match_keyword(*word);
   if (!keyword) return fail(keyword.error());
   if (!keyword->empty()) {
-    advance(*keyword, [&](const Token& token) { return token.keyword == *keyword; });
+    advance(*keyword, *keyword, [&](const Token& token) { return token.keyword == *keyword; });
     return {};
   }
   if (!next_variables().empty()) return feed_variable(*word);
+  return refuse(*word);
+}
+
+// A word that is not understood may be a password, or a part of one, when only commands that take one are left.
+bool Matching::may_be_secret() const {
+  const auto takes_secret = [](const Form* form) {
+    return std::ranges::any_of(form->tokens, [](const Token& token) {
+      return token.variable != nullptr && token.variable->kind == Kind::kSecret;
+    });
+  };
+  return std::ranges::all_of(live_, takes_secret);
+}
+
+Status Matching::refuse(const std::string& word) const {
+  const bool secret = may_be_secret();
+  const std::string shown = secret ? "" : " " + quoted(word);
   const std::vector<std::string> allowed = expected_next();
-  if (allowed.empty()) return fail("unexpected word " + quoted(*word) + after());
-  const std::string what = words_.empty() ? "unknown command " : "unknown keyword ";
-  return fail(what + quoted(*word) + after() + "; allowed: " + join_comma(allowed));
+  if (allowed.empty()) {
+    return fail("unexpected word" + shown + after() + (secret ? "; a password with blanks stands in quotes" : ""));
+  }
+  const std::string what = words_.empty() ? "unknown command" : "unknown keyword";
+  return fail(what + shown + after() + "; allowed: " + join_comma(allowed));
 }
 
 Values values_of(const Form& form, const Words& words) {

@@ -19,6 +19,7 @@ class Matching {
 
   const std::vector<const Form*>& live() const { return live_; }
   const Words& words() const { return words_; }  // keywords in full, values in their one spelling
+  const Words& shown() const { return shown_; }  // the same with passwords masked
   size_t depth() const { return words_.size(); }
 
   const Form* complete() const;                         // the form that ends here; nullptr: none
@@ -31,11 +32,13 @@ class Matching {
  private:
   Result<std::string> match_keyword(const std::string& word) const;  // "": none fits
   Status feed_variable(const std::string& word);
+  Status refuse(const std::string& word) const;
+  bool may_be_secret() const;
   template <class Fits>
-  void advance(std::string word, Fits fits);
+  void advance(std::string word, std::string shown, Fits fits);
 
   std::vector<const Form*> live_;
-  Words words_;
+  Words words_, shown_;
 };
 
 // The values of a command that a Matching has walked to its end.

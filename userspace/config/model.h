@@ -51,6 +51,20 @@ struct MonitoredInterface {
   bool operator==(const MonitoredInterface&) const = default;
 };
 
+struct HaLinkProbe {
+  uint8_t interval_s = 15;
+  uint8_t threshold = 5;  // probes in a row without an answer
+  bool operator==(const HaLinkProbe&) const = default;
+};
+
+// A password. A type of its own so that it gets into no message by accident: only print() writes it down, into the
+// configuration's file.
+struct Secret {
+  std::string text;  // "": none
+  bool empty() const { return text.empty(); }
+  bool operator==(const Secret&) const = default;
+};
+
 struct Config {
   std::string hostname;  // "": the system's
   ClusterId cluster;     // 0: in no cluster
@@ -63,7 +77,10 @@ struct Config {
   uint8_t arp = 4;
   bool data_forwarding = true;
   bool rto_sync = false;
-  std::string secondary_path;  // ifname; "": none
+  std::string control_interface;  // ifname, in a security zone; "": none
+  std::string secondary_path;     // ifname; "": none
+  std::optional<HaLinkProbe> ha_link_probe;
+  Secret auth_password, encrypt_password;
   std::vector<MonitoredInterface> monitored;
   std::map<std::string, Interface> interfaces;  // by name
   std::vector<Route> routes;

@@ -48,6 +48,31 @@ Printed print_monitor(const Config& config) {
   return printed;
 }
 
+// What a command leaves out stays as it is: `… interval 3`, then `… threshold 4`.
+Status set_probe(Config& config, const Values& values) {
+  HaLinkProbe probe = config.ha_link_probe.value_or(HaLinkProbe{});
+  if (values.has("probe-interval")) probe.interval_s = static_cast<uint8_t>(values.number("probe-interval"));
+  if (values.has("probe-threshold")) probe.threshold = static_cast<uint8_t>(values.number("probe-threshold"));
+  config.ha_link_probe = probe;
+  return {};
+}
+
+template <auto Member>
+Status restore_in_probe(Config& config, const Values&) {
+  if (!config.ha_link_probe) return fail("HA links are not probed; use \"set nsrp ha-link probe\" first");
+  *config.ha_link_probe.*Member = HaLinkProbe{}.*Member;
+  return {};
+}
+
+Printed print_probe(const Config& config) {
+  if (!config.ha_link_probe) return {};
+  const auto unless_standard = [](uint8_t value, uint8_t standard) {
+    return value == standard ? "" : std::to_string(value);
+  };
+  const auto [interval, threshold] = *config.ha_link_probe;
+  return {{unless_standard(interval, HaLinkProbe{}.interval_s), unless_standard(threshold, HaLinkProbe{}.threshold)}};
+}
+
 constexpr Row kRows[] = {
     {"set nsrp cluster id <cluster-id>", CommandId::kSet,
      "Join a cluster, which creates VSD group 0; id 0 leaves the cluster", Propagation::kNever, set_cluster,
@@ -71,11 +96,25 @@ constexpr Row kRows[] = {
      Propagation::kAlways, assign_switch<&Config::rto_sync, true>, shown<&Config::rto_sync>},
     {"unset nsrp rto-mirror sync", CommandId::kSet, "Stop mirroring run-time objects", Propagation::kAlways,
      assign_switch<&Config::rto_sync, false>},
-    {"set nsrp secondary-path <interface>", CommandId::kSet,
-     "Interface that carries VSD heartbeats when every HA link is down", Propagation::kAlways,
-     assign<&Config::secondary_path>, shown<&Config::secondary_path>},
-    {"unset nsrp secondary-path", CommandId::kSet, "Use no secondary path", Propagation::kAlways,
-     restore<&Config::secondary_path>},
+    {"set nsrp ha-link probe [interval <probe-interval>] [threshold <probe-threshold>]", CommandId::kSet,
+     "Probe every HA link, and take one whose probes go unanswered as down (default: off)", Propagation::kAlways,
+     set_probe, print_probe},
+    {"unset nsrp ha-link probe", CommandId::kSet, "Probe no HA link", Propagation::kAlways,
+     restore<&Config::ha_link_probe>},
+    {"unset nsrp ha-link probe interval", CommandId::kSet, "Return to the default probe interval", Propagation::kAlways,
+     restore_in_probe<&HaLinkProbe::interval_s>},
+    {"unset nsrp ha-link probe threshold", CommandId::kSet, "Return to the default number of unanswered probes",
+     Propagation::kAlways, restore_in_probe<&HaLinkProbe::threshold>},
+    {"set nsrp auth password <password>", CommandId::kSet,
+     "Authenticate what members tell each other; the same password on all", Propagation::kNever,
+     assign<&Config::auth_password>, shown<&Config::auth_password>},
+    {"unset nsrp auth password", CommandId::kSet, "Authenticate nothing", Propagation::kNever,
+     restore<&Config::auth_password>},
+    {"set nsrp encrypt password <password>", CommandId::kSet,
+     "Encrypt what members tell each other; the same password on all", Propagation::kNever,
+     assign<&Config::encrypt_password>, shown<&Config::encrypt_password>},
+    {"unset nsrp encrypt password", CommandId::kSet, "Encrypt nothing", Propagation::kNever,
+     restore<&Config::encrypt_password>},
     {"set nsrp monitor interface <interface> [weight <weight>]", CommandId::kSet,
      "Fail over when the interface goes down; its weight adds up towards the threshold of 255", Propagation::kNever,
      set_monitor, print_monitor},

@@ -24,6 +24,8 @@ constexpr Row kRows[] = {
     {"get system", CommandId::kGetSystem, "Show version, host name and system facts"},
     {"exec nsrp vsd-group id <vsd> mode <mode>", CommandId::kExecVsdMode,
      "Put this device into a state of the VSD group"},
+    {"exec nsrp probe <interface> [<mac>] [count <probe-count>]", CommandId::kExecProbe,
+     "Send probes on an HA link, one each second, and tell how many were answered"},
     {"clear nsrp counters", CommandId::kClearNsrpCounters, "Reset the counters of this device"},
     {"clear cluster nsrp counters", CommandId::kClearNsrpCounters, "Reset the counters of all members",
      Propagation::kAlways},

@@ -59,6 +59,17 @@ bool is_shared(const Config& config, const std::string& ifname, std::optional<Vs
          std::ranges::any_of(interface->second.addresses, [](const auto& of_vsd) { return of_vsd.first.value != 0; });
 }
 
+Config without_secrets(Config config) {
+  config.auth_password = config.encrypt_password = {};
+  return config;
+}
+
+Words masked(const Words& words) {
+  const Result<Command> command = parse(words);
+  if (!command) throw std::logic_error("grammar: a printed command does not parse");
+  return command->shown;
+}
+
 uint64_t fnv1a64(uint64_t hash, std::string_view text) {
   for (char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
   return hash;
@@ -66,9 +77,11 @@ uint64_t fnv1a64(uint64_t hash, std::string_view text) {
 
 }  // namespace
 
-std::string print(const Config& config) {
+std::string print(const Config& config, Secrets secrets) {
   std::string text;
-  for (const Words& words : commands_of(config)) text += join_words(words) + "\n";
+  for (const Words& words : commands_of(secrets == Secrets::kLeftOut ? without_secrets(config) : config)) {
+    text += join_words(secrets == Secrets::kMasked ? masked(words) : words) + "\n";
+  }
   return text;
 }
 

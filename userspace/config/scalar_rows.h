@@ -16,6 +16,9 @@ namespace nsrp::config {
 inline void from_word(const std::string& word, std::string& value) {
   value = word;
 }
+inline void from_word(const std::string& word, Secret& value) {
+  value.text = word;
+}
 inline void from_word(const std::string& word, uint8_t& value) {
   std::from_chars(word.data(), word.data() + word.size(), value);
 }
@@ -27,6 +30,9 @@ inline void from_word(const std::string& word, milliseconds& value) {
 
 inline std::string to_word(const std::string& value) {
   return value;
+}
+inline std::string to_word(const Secret& value) {
+  return value.text;
 }
 inline std::string to_word(uint8_t value) {
   return std::to_string(value);

@@ -8,6 +8,7 @@
 #include "config/language.h"
 #include "config/variables.h"
 #include "config/vsi.h"
+#include "config/words.h"
 
 namespace nsrp::config {
 
@@ -137,6 +138,41 @@ Finding check_route(const Config& config, const Route& route) {
                  {route_command(route)}};
 }
 
+// Manual ch. 1, "Control Messages": "an interface bound to a security zone".
+Finding check_control_interface(const Config& config) {
+  const std::string& name = config.control_interface;
+  if (name.empty()) return {};
+  const std::string command = join_words({"set", "nsrp", "interface", name});
+  const auto interface = config.interfaces.find(name);
+  const bool bound = interface != config.interfaces.end();
+  if (bound && interface->second.is_ha()) {
+    return Problem{quoted(name) +
+                       " is in zone ha and so carries control messages anyway; \"set nsrp interface\" takes "
+                       "an interface in a security zone",
+                   {zone_command(interface->second), command}};
+  }
+  if (!bound || !interface->second.is_security()) {
+    return Problem{quoted(name) +
+                       " is in no security zone and so cannot carry control messages; bind it first: set "
+                       "interface " +
+                       name + " zone ...",
+                   {command}};
+  }
+  if (name != config.secondary_path) return {};
+  return Problem{
+      quoted(name) + " cannot be both the control interface and the secondary path: they would fail together",
+      {command, join_words({"set", "nsrp", "secondary-path", name})}};
+}
+
+Finding check_secondary_path(const Config& config) {
+  const auto interface = config.interfaces.find(config.secondary_path);
+  if (interface == config.interfaces.end() || !interface->second.is_ha()) return {};
+  return Problem{quoted(interface->first) +
+                     " is in zone ha and so cannot be the secondary path, which takes an "
+                     "interface in a security zone",
+                 {join_words({"set", "nsrp", "secondary-path", interface->first}), zone_command(interface->second)}};
+}
+
 }  // namespace
 
 std::optional<Problem> find_problem(const Config& config) {
@@ -147,6 +183,8 @@ std::optional<Problem> find_problem(const Config& config) {
     vsis += interface.addresses.size();
   }
   if (Finding problem = check_duplicates(config)) return problem;
+  if (Finding problem = check_control_interface(config)) return problem;
+  if (Finding problem = check_secondary_path(config)) return problem;
   for (const Route& route : config.routes) {
     if (Finding problem = check_route(config, route)) return problem;
   }

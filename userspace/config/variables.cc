@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kLongestInterface = 15;  // IFNAMSIZ less its final zero
 constexpr size_t kLongestName = 63;
+constexpr size_t kLongestSecret = 127;
 constexpr uint32_t kLastVsd = 63;
 
 constexpr std::array<std::string_view, 5> kModes = {"master", "backup", "pb", "init", "ineligible"};
@@ -23,6 +24,7 @@ const std::vector<Variable>& table() {
   static const Config standard;
   static const VsdGroup group;
   static const MonitoredInterface monitored;
+  static const HaLinkProbe probe;
   static const std::vector<Variable> variables = {
       {"cluster-id", Kind::kNumber, "cluster id", 0, 7, standard.cluster.value},
       {"vsd", Kind::kNumber, "VSD group id", 0, kLastVsd},
@@ -35,6 +37,9 @@ const std::vector<Variable>& table() {
       {"announcements", Kind::kNumber, "number of announcements", 1, 16, standard.arp},
       {"weight", Kind::kNumber, "weight", 1, 255, monitored.weight},
       {"metric", Kind::kNumber, "metric", 1, 65535},
+      {"probe-interval", Kind::kNumber, "probe interval in seconds", 1, 255, probe.interval_s},
+      {"probe-threshold", Kind::kNumber, "unanswered probes", 1, 255, probe.threshold},
+      {"probe-count", Kind::kNumber, "number of probes", 1, 255, kProbeCount},
       {"name", Kind::kName, "name"},
       {"hostname", Kind::kHostname, "host name"},
       {"zone", Kind::kName, "zone"},
@@ -45,6 +50,8 @@ const std::vector<Variable>& table() {
       {"network", Kind::kNetwork, "destination"},
       {"address", Kind::kAddress, "address"},
       {"gateway", Kind::kAddress, "gateway address"},
+      {"mac", Kind::kMac, "MAC address"},
+      {"password", Kind::kSecret, "password"},
       {"mode", Kind::kChoice, "mode", 0, 0, {}, kModes},
   };
   return variables;
@@ -137,6 +144,24 @@ Result<std::string> check_address(const std::string& word) {
   return to_string(*address);
 }
 
+Result<std::string> check_mac(const std::string& word) {
+  const Result<MacAddress> mac = MacAddress::parse(word);
+  if (!mac) return fail(mac.error());
+  if (mac->is_zero() || (mac->bytes[0] & 1) != 0) return fail(quoted(word) + " is not the MAC address of one device");
+  return to_string(*mac);
+}
+
+Result<std::string> check_secret(const Variable& variable, const std::string& word) {
+  const std::string what = "the " + std::string(variable.meaning);
+  if (word.empty()) return fail(what + " is empty; allowed: " + range_text(variable));
+  if (word.size() > kLongestSecret) return fail(what + " is too long; allowed: " + range_text(variable));
+  if (word == kMask) {
+    return fail("\"" + std::string(kMask) + "\" only stands for a " + std::string(variable.meaning) +
+                " that is not shown; type the " + std::string(variable.meaning) + " itself");
+  }
+  return word;
+}
+
 Result<std::string> check_choice(const Variable& variable, const std::string& word) {
   std::vector<std::string> matching;
   for (std::string_view choice : variable.choices) {
@@ -182,6 +207,10 @@ Result<std::string> check(const Variable& variable, const std::string& word) {
       return check_address(word);
     case Kind::kChoice:
       return check_choice(variable, word);
+    case Kind::kMac:
+      return check_mac(word);
+    case Kind::kSecret:
+      return check_secret(variable, word);
   }
   throw std::logic_error("grammar: variable of no kind");
 }
@@ -206,6 +235,10 @@ std::string range_text(const Variable& variable) {
       return "IPv4 or IPv6 address";
     case Kind::kChoice:
       return join_comma({variable.choices.begin(), variable.choices.end()});
+    case Kind::kMac:
+      return "12 hex digits, with colons or without";
+    case Kind::kSecret:
+      return "1-" + std::to_string(kLongestSecret) + " bytes, in quotes if it has blanks";
   }
   throw std::logic_error("grammar: variable of no kind");
 }

@@ -23,7 +23,15 @@ enum class Kind : uint8_t {
   kNetwork,     // a subnet: no host bits
   kAddress,
   kChoice,
+  kMac,
+  kSecret,  // a password: no message repeats it
 };
+
+// What stands for a password wherever a command is shown.
+inline constexpr std::string_view kMask = "***";
+
+// How many probes `exec nsrp probe` sends when it is not told; as many as `ha-link probe` waits for by default.
+inline constexpr uint32_t kProbeCount = 5;
 
 struct Variable {
   std::string_view name;  // in a row's syntax: <priority>

@@ -51,28 +51,34 @@ size_t find_quote(std::string_view text) {
   return std::string_view::npos;
 }
 
-// Takes a quoted name, from its opening quote on, off the front of `rest`.
-Result<std::string> take_quoted(std::string_view& rest) {
+// Where `rest`, the end of the line, begins: "column 12". Counted in characters, as editors do.
+std::string column_of(std::string_view line, std::string_view rest) {
+  const std::string_view before = line.substr(0, line.size() - rest.size());
+  const auto characters = std::ranges::count_if(before, [](char c) { return !is_continuation(c); });
+  return "column " + std::to_string(characters + 1);
+}
+
+// Takes a quoted name, from its opening quote on, off the front of `rest`. Messages give the place and not the text,
+// which may be a password.
+Result<std::string> take_quoted(std::string_view line, std::string_view& rest) {
+  const std::string opening = column_of(line, rest);
   rest.remove_prefix(quote_size(rest));
   const size_t length = find_quote(rest);
-  if (length == std::string_view::npos) {
-    return fail("the quote before " + quoted(collapse_blanks(rest)) + " is never closed");
-  }
+  if (length == std::string_view::npos) return fail("the quote in " + opening + " is never closed");
   std::string word = collapse_blanks(rest.substr(0, length));
   rest.remove_prefix(length);
+  const std::string closing = column_of(line, rest);
   rest.remove_prefix(quote_size(rest));
-  if (!rest.empty() && !is_blank(rest[0])) {
-    return fail("a blank must follow the closing quote of " + quoted(word));
-  }
+  if (!rest.empty() && !is_blank(rest[0])) return fail("a blank must follow the closing quote in " + closing);
   return word;
 }
 
-Result<std::string> take_plain(std::string_view& rest) {
+Result<std::string> take_plain(std::string_view line, std::string_view& rest) {
   size_t length = 0;
   while (length < rest.size() && !is_blank(rest[length])) ++length;
   const std::string_view word = rest.substr(0, length);
   if (const size_t at = find_quote(word); at != std::string_view::npos) {
-    return fail("a quote must stand at the beginning of a word, not after " + quoted(word.substr(0, at)));
+    return fail("a quote must stand at the beginning of a word, not in " + column_of(line, rest.substr(at)));
   }
   rest.remove_prefix(length);
   return std::string(word);
@@ -144,10 +150,10 @@ std::string join_comma(const std::vector<std::string>& items) {
 Result<Words> split_words(std::string_view line) {
   if (Status ok = check_text(line); !ok) return fail(ok.error());
   Words words;
-  for (;;) {
-    while (!line.empty() && is_blank(line[0])) line.remove_prefix(1);
-    if (line.empty()) return words;
-    Result<std::string> word = quote_size(line) != 0 ? take_quoted(line) : take_plain(line);
+  for (std::string_view rest = line;;) {
+    while (!rest.empty() && is_blank(rest[0])) rest.remove_prefix(1);
+    if (rest.empty()) return words;
+    Result<std::string> word = quote_size(rest) != 0 ? take_quoted(line, rest) : take_plain(line, rest);
     if (!word) return fail(word.error());
     words.push_back(std::move(*word));
   }

@@ -147,13 +147,13 @@ Daemon::Answer Daemon::change_config(const Command& command) {
   }
   if (wanted == config_) return {};
   if (Status applied = apply_config(wanted); !applied) return {1, "", applied.error().message};
-  events_.add(EventId::k_config_changed, "command=" + quote(joined(command.words)));
+  events_.add(EventId::k_config_changed, "command=" + quote(joined(command.shown)));
   check_forwarding();
   return {};
 }
 
 Daemon::Answer Daemon::save_config() {
-  if (Status saved = replace_file(options_.config_file, config::print(config_)); !saved) {
+  if (Status saved = replace_file(options_.config_file, config::print(config_, config::Secrets::kWritten)); !saved) {
     return {1, "", saved.error().message};
   }
   saved_config_ = config_;
@@ -257,7 +257,7 @@ Daemon::Answer Daemon::show(const Command& command, bool json) {
       return either(routes, routes_text(routes));
     }
     case CommandId::kGetConfig: {
-      const std::string text = config::print(config_);
+      const std::string text = config::print(config_, config::Secrets::kMasked);
       return either(Json{{"config", text}, {"saved", config_ == saved_config_}}, text);
     }
     case CommandId::kGetEvent: {

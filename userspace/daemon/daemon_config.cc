@@ -46,7 +46,7 @@ Status Daemon::apply_config(const config::Config& wanted) {
     return applied;
   }
   config_ = wanted;
-  if (Status noted = replace_file(applied_file(), config::print(config_)); !noted) {
+  if (Status noted = replace_file(applied_file(), config::print(config_, config::Secrets::kLeftOut)); !noted) {
     events_.add(EventId::k_config_apply_failed, "cause=" + quote(noted.error().message));
   }
   feed_control_thread();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -31,7 +32,7 @@ TEST_CASE("every set command has its unset, and every set row carries out someth
     CHECK_FALSE(row.help.empty());
     if (!row.syntax.starts_with("set ")) continue;
     // "set nsrp arp <announcements>" is undone by a command that begins with "unset nsrp arp".
-    const size_t variable = row.syntax.rfind(" <");
+    const size_t variable = std::min(row.syntax.rfind(" <"), row.syntax.find(" ["));
     const bool named = row.syntax.starts_with("set nsrp vsd-group id <vsd>") ||
                        row.syntax.starts_with("set nsrp monitor") || row.syntax.starts_with("set vrouter");
     const std::string_view stem =

@@ -16,14 +16,14 @@ TEST_CASE("keywords may be shortened to a unique prefix, in any case of letters"
 
 TEST_CASE("an unknown word is named, with its place and what is allowed there") {
   CHECK(parse_error("set nsrp foo") ==
-        "unknown keyword \"foo\" after \"set nsrp\"; allowed: arp, cluster, data-forwarding, monitor, rto-mirror, "
-        "secondary-path, vsd-group");
+        "unknown keyword \"foo\" after \"set nsrp\"; allowed: arp, auth, cluster, data-forwarding, encrypt, ha-link, "
+        "interface, monitor, rto-mirror, secondary-path, vsd-group");
   CHECK(parse_error("show nsrp") == "unknown command \"show\"; allowed: clear, exec, get, reset, save, set, unset");
   CHECK(parse_error("set nsrp vsd-group id 0 foo") ==
         "unknown keyword \"foo\" after \"set nsrp vsd-group id 0\"; allowed: preempt, priority");
   CHECK(parse_error("set nsrp \"\"") ==
-        "unknown keyword \"\" after \"set nsrp\"; allowed: arp, cluster, data-forwarding, monitor, rto-mirror, "
-        "secondary-path, vsd-group");
+        "unknown keyword \"\" after \"set nsrp\"; allowed: arp, auth, cluster, data-forwarding, encrypt, ha-link, "
+        "interface, monitor, rto-mirror, secondary-path, vsd-group");
 }
 
 TEST_CASE("an ambiguous word is refused with the candidates") {

@@ -19,7 +19,7 @@ class RandomOperator {
     const std::string un = pick(0, 3) == 0 ? "unset " : "set ";
     const bool sets = un == "set ";
     const auto value = [&](const std::string& word) { return sets ? " " + word : ""; };
-    switch (pick(0, 15)) {
+    switch (pick(0, 19)) {
       case 0:
         return un + "hostname" + value("gw-" + number(0, 3));
       case 1:
@@ -49,6 +49,14 @@ class RandomOperator {
       case 13:
         return un + "interface " + vsi() + " ip" + value(prefix_text());
       case 14:
+        return un + "nsrp interface" + value(interface());
+      case 15:
+        return un + "nsrp ha-link probe" + (sets ? "" : " interval");
+      case 16:
+        return un + "nsrp ha-link probe" + value("threshold " + number(1, 9));
+      case 17:
+        return un + (pick(0, 1) == 0 ? "nsrp auth password" : "nsrp encrypt password") + value(name());
+      case 18:
         return un + "interface " + interface() + " manage-ip" + value("10.1." + number(1, 3) + "." + number(20, 30));
       default:
         return un + "vrouter " + name() + " route " + network() + " interface " + vsi() + value(gateway());
@@ -89,7 +97,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }  // namespace
 
 TEST_CASE("a configuration prints as the commands that differ from the defaults") {
-  CHECK(print(Config{}) == "");
+  CHECK(print(Config{}, Secrets::kWritten) == "");
   const Config config =
       configured({"set nsrp cluster id 1", "set nsrp cluster name \"head office\"", "set nsrp vsd-group id 1 preempt",
                   "set nsrp vsd-group id 1 preempt hold-down 10", "set nsrp vsd-group id 0 priority 1",
@@ -100,7 +108,7 @@ TEST_CASE("a configuration prints as the commands that differ from the defaults"
                   "set nsrp monitor interface eth10", "set nsrp rto-mirror sync",
                   "set vrouter trust-vr route 0.0.0.0/0 interface eth2:1 gateway 210.1.1.250",
                   "set vrouter trust-vr route 10.9.0.0/16 interface eth10 metric 7"});
-  CHECK(print(config) ==
+  CHECK(print(config, Secrets::kWritten) ==
         "set nsrp cluster id 1\n"
         "set nsrp cluster name \"head office\"\n"
         "unset nsrp data-forwarding\n"
@@ -125,7 +133,7 @@ TEST_CASE("a configuration prints as the commands that differ from the defaults"
 
 TEST_CASE("a cluster whose VSD group 0 was removed says so") {
   const Config config = configured({"set nsrp cluster id 2", "unset nsrp vsd-group id 0"});
-  CHECK(print(config) == "set nsrp cluster id 2\nunset nsrp vsd-group id 0\n");
+  CHECK(print(config, Secrets::kWritten) == "set nsrp cluster id 2\nunset nsrp vsd-group id 0\n");
 }
 
 TEST_CASE("what is printed loads as the same configuration, and can be typed in line by line") {
@@ -144,7 +152,7 @@ TEST_CASE("what is printed loads as the same configuration, and can be typed in 
       ++refused;
       CHECK_MESSAGE(config == before, line);
     }
-    const std::string text = print(config);
+    const std::string text = print(config, Secrets::kWritten);
     const Result<Config> loaded = load(text, "printed");
     REQUIRE_MESSAGE(loaded.has_value(), loaded.error().message, "\n", text);
     CHECK(*loaded == config);

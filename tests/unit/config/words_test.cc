@@ -38,10 +38,10 @@ TEST_CASE("curly quotes from a document are quotes") {
 }
 
 TEST_CASE("bad quotes are refused in a sentence that shows the place") {
-  CHECK(split_error("set nsrp cluster name \"local LAN") == "the quote before \"local LAN\" is never closed");
-  CHECK(split_error("name lo\"cal\"") == "a quote must stand at the beginning of a word, not after \"lo\"");
-  CHECK(split_error("name \"a\"b") == "a blank must follow the closing quote of \"a\"");
-  CHECK(split_error("name \"a\"\"b\"") == "a blank must follow the closing quote of \"a\"");
+  CHECK(split_error("set nsrp cluster name \"local LAN") == "the quote in column 23 is never closed");
+  CHECK(split_error("name lo\"cal\"") == "a quote must stand at the beginning of a word, not in column 8");
+  CHECK(split_error("name \"a\"b") == "a blank must follow the closing quote in column 8");
+  CHECK(split_error("name \"ä\"\"b\"") == "a blank must follow the closing quote in column 8");
 }
 
 TEST_CASE("control characters and bytes that are no UTF-8 are refused") {
