@@ -3,8 +3,8 @@
 from .gateway import pair_config
 from .lab import DEFAULT_PREFIX, STATE_ROOT, Lab
 from .system import LabError, wait_until
-from .topology import ECHO_PORT, FORWARDED_PORT, GATEWAYS, TRUST, UNTRUST
+from .topology import ECHO_PORT, FORWARDED_PORT, GATEWAYS, HA_LINKS, THREE_GATEWAYS, TRUST, UNTRUST
 from .traffic import Load
 
-__all__ = ["DEFAULT_PREFIX", "ECHO_PORT", "FORWARDED_PORT", "GATEWAYS", "Lab", "LabError", "Load", "STATE_ROOT", "TRUST",
-           "UNTRUST", "pair_config", "wait_until"]
+__all__ = ["DEFAULT_PREFIX", "ECHO_PORT", "FORWARDED_PORT", "GATEWAYS", "HA_LINKS", "Lab", "LabError", "Load",
+           "STATE_ROOT", "THREE_GATEWAYS", "TRUST", "UNTRUST", "pair_config", "wait_until"]

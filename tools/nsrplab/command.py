@@ -16,10 +16,10 @@ import sys
 from .build import place, program
 from .lab import DEFAULT_PREFIX, Lab
 from .system import LabError
-from .topology import GATEWAYS, HA_SWITCH, HOSTS, SWITCHES, TRUST, UNTRUST, link_names
+from .topology import END_HOSTS, GATEWAYS, HA_SWITCH, SWITCHES, THREE_GATEWAYS, TRUST, UNTRUST, Layout, link_names
 from .traffic import Load
 
-EVERYWHERE = (*HOSTS, *SWITCHES, HA_SWITCH)
+EVERYWHERE = (*END_HOSTS, *THREE_GATEWAYS, *SWITCHES, HA_SWITCH)
 
 
 def parser():
@@ -34,26 +34,31 @@ def parser():
         return command
 
     up = add("up", do_up, "build the hosts and their cables")
-    up.add_argument("--ha-switch", action="store_true", help="HA cables through switches: they can fail with carrier up")
+    up.add_argument("--ha-switch", action="store_true", help="HA links through two switches each: they can fail with carrier up")
+    up.add_argument("--three", action="store_true", help="a third gateway, gwC; with --ha-switch")
     up.add_argument("--static", choices=GATEWAYS, help="no NSRP: this gateway holds the addresses, by hand")
     add("down", do_down, "remove everything")
     add("status", do_status, "what stands and who is master")
     for name, action, text in (("start", do_start, "start nsrpd"), ("stop", do_stop, "end nsrpd with SIGTERM"),
                                ("kill", do_kill, "end nsrpd with SIGKILL"), ("freeze", do_freeze, "SIGSTOP nsrpd"),
                                ("thaw", do_thaw, "SIGCONT nsrpd")):
-        add(name, action, text).add_argument("gateways", nargs="*", metavar="GATEWAY", help="default: both")
+        add(name, action, text).add_argument("gateways", nargs="*", metavar="GATEWAY", help="default: all")
     nsrp = add("nsrp", do_nsrp, "run an nsrp command on a gateway")
-    nsrp.add_argument("gateway", choices=GATEWAYS)
+    nsrp.add_argument("gateway", choices=THREE_GATEWAYS)
     nsrp.add_argument("words", nargs=argparse.REMAINDER)
     shell = add("shell", do_shell, "a shell inside a host")
     shell.add_argument("host", choices=EVERYWHERE)
     execute = add("exec", do_exec, "a command inside a host")
     execute.add_argument("host", choices=EVERYWHERE)
     execute.add_argument("words", nargs=argparse.REMAINDER)
-    cut = add("cut", do_cut, "break a link: " + ", ".join(link_names(False)))
+    cut = add("cut", do_cut, "break a link: " + ", ".join(link_names(Layout())))
     cut.add_argument("link")
     cut.add_argument("--silent", action="store_true", help="frames vanish, carrier stays")
     add("heal", do_heal, "mend a link").add_argument("link")
+    for name, action, text in (("mute", do_mute, "what a gateway sends on a link vanishes"), ("unmute", do_unmute, "undo mute")):
+        muting = add(name, action, text)
+        muting.add_argument("gateway", choices=THREE_GATEWAYS)
+        muting.add_argument("link")
     capture = add("capture", do_capture, "tcpdump at one interface of a host")
     capture.add_argument("host", choices=EVERYWHERE)
     capture.add_argument("interface")
@@ -68,7 +73,7 @@ def parser():
 def environment(lab, host):
     """PATH with a `nsrp` that knows this gateway, and the programs of the build."""
     paths = [os.path.dirname(place("nsrp-traffic"))]
-    if host in GATEWAYS:
+    if host in THREE_GATEWAYS:
         folder = os.path.join(lab.folder, host, "bin")
         os.makedirs(folder, exist_ok=True)
         wrapper = os.path.join(folder, "nsrp")
@@ -88,7 +93,7 @@ def enter(lab, host, words):
 
 
 def do_up(lab, args):
-    lab.up(ha_switch=args.ha_switch)
+    lab.up(ha_switch=args.ha_switch, gateways=THREE_GATEWAYS if args.three else GATEWAYS)
     if args.static:
         lab.network.make_static_gateway(args.static)
     print(f"client {TRUST.host()} - gateways' VSIs {TRUST.vsi()} and {UNTRUST.vsi()} - server {UNTRUST.host()}")
@@ -111,7 +116,7 @@ def do_status(lab, _):
 
 
 def chosen(lab, args):
-    return [lab[name] for name in (args.gateways or GATEWAYS)]
+    return [lab[name] for name in (args.gateways or lab.gateways)]
 
 
 def do_start(lab, args):
@@ -162,6 +167,14 @@ def do_cut(lab, args):
 
 def do_heal(lab, args):
     lab.heal(args.link)
+
+
+def do_mute(lab, args):
+    lab.mute(args.gateway, args.link)
+
+
+def do_unmute(lab, args):
+    lab.unmute(args.gateway, args.link)
 
 
 def do_capture(lab, args):

@@ -12,7 +12,7 @@ from .capture import VIRTUAL_SOURCE, Capture
 from .gateway import Gateway, pair_config
 from .network import Network
 from .system import LabError, Process, run, wait_until
-from .topology import GATEWAYS, TRUST, UNTRUST
+from .topology import GATEWAYS, THREE_GATEWAYS, TRUST, UNTRUST, Layout
 from .traffic import EchoServer, TrafficClient
 
 STATE_ROOT = "/run/nsrp-lab"
@@ -39,7 +39,9 @@ class Lab:
             raise LabError("the lab builds network namespaces: run it as root")
         self.prefix = prefix
         self.folder = os.path.join(STATE_ROOT, prefix)
-        self.network = Network(prefix, self._recorded().get("ha_switch", False))
+        recorded = self._recorded()
+        self.network = Network(prefix, Layout(recorded.get("ha_switch", False),
+                                              tuple(recorded.get("gateways", GATEWAYS))))
         self.gateways = {}
         self._helpers = []  # captures, servers and clients this program started
         if self.is_up():
@@ -59,7 +61,8 @@ class Lab:
             return {}
 
     def _open_gateways(self):
-        self.gateways = {name: Gateway(name, self.network, os.path.join(self.folder, name)) for name in GATEWAYS}
+        self.gateways = {name: Gateway(name, self.network, os.path.join(self.folder, name))
+                         for name in self.network.layout.gateways}
 
     # Life
 
@@ -70,8 +73,10 @@ class Lab:
         if not self.is_up():
             raise LabError(f"lab '{self.prefix}' is not up")
 
-    def up(self, ha_switch=False):
+    def up(self, ha_switch=False, gateways=GATEWAYS):
         """Builds hosts, switches and cables, and writes a configuration for each gateway. No daemon is started."""
+        if len(gateways) > 2 and not ha_switch:
+            raise LabError("a cable has two ends: three gateways share their HA links through switches")
         if self.network.existing():
             raise LabError(f"a lab '{self.prefix}' exists already: take it down first")
         # bpffs is not mounted everywhere, and pinned maps need it.
@@ -80,8 +85,8 @@ class Lab:
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder, mode=0o755)
         with open(os.path.join(self.folder, "lab.json"), "w", encoding="utf-8") as record:
-            json.dump({"ha_switch": ha_switch}, record)
-        self.network = Network(self.prefix, ha_switch)
+            json.dump({"ha_switch": ha_switch, "gateways": gateways}, record)
+        self.network = Network(self.prefix, Layout(ha_switch, tuple(gateways)))
         try:
             self.network.build(program("pass.bpf.o"))
             self._open_gateways()
@@ -96,7 +101,7 @@ class Lab:
         for helper in self._helpers:
             helper.process.kill()
         self._helpers = []
-        for name in GATEWAYS:
+        for name in THREE_GATEWAYS:
             folder = os.path.join(self.folder, name)
             gateway = self.gateways.get(name) or (Gateway(name, self.network, folder) if os.path.isdir(folder) else None)
             if gateway:
@@ -111,7 +116,7 @@ class Lab:
     def leftovers(self):
         """What is still there of this lab, in words. Empty after down()."""
         found = [f"namespace {self.network.namespace(h)}" for h in self.network.existing()]
-        found += [f"pinned {self.bpf_dir(g)}" for g in GATEWAYS if os.path.exists(self.bpf_dir(g))]
+        found += [f"pinned {self.bpf_dir(g)}" for g in THREE_GATEWAYS if os.path.exists(self.bpf_dir(g))]
         return found
 
     def bpf_dir(self, gateway):
@@ -126,6 +131,7 @@ class Lab:
         return self.gateways[name]
 
     def other(self, name):
+        """The other gateway of a pair."""
         return next(g for g in GATEWAYS if g != name)
 
     def configure(self, **settings):
@@ -183,6 +189,15 @@ class Lab:
         self.require_up()
         self.network.heal(link)
 
+    def mute(self, gateway, link, only=""):
+        """Cuts one direction: what this gateway sends there vanishes, carriers stay. Only through a switch."""
+        self.require_up()
+        self.network.mute(gateway, link, only)
+
+    def unmute(self, gateway, link):
+        self.require_up()
+        self.network.unmute(gateway, link)
+
     def capture(self, host, ifname, expression=VIRTUAL_SOURCE, direction="in"):
         self.require_up()
         return self._helper(Capture(self.network, self.folder, host, ifname, expression, direction))
@@ -193,7 +208,7 @@ class Lab:
         address = (TRUST if switch == "trust" else UNTRUST).vsi()
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "arp_prober.py")
         return self._helper(Helper(Process.spawn(self.network.inside(switch) + [
-            sys.executable, "-B", script, address, *GATEWAYS])))
+            sys.executable, "-B", script, address, *self.gateways])))
 
     def echo_server(self, host):
         self.require_up()

@@ -8,8 +8,8 @@ import signal
 import time
 
 from .system import LabError, run, run_together, start_time, wait_until
-from .topology import (BRIDGE, ECHO_PORT, FORWARDED_PORT, GATEWAYS, HA_SWITCH, HOSTS, SWITCHES, TRUST, UNTRUST, cables,
-                       link_names, select_cables)
+from .topology import (ECHO_PORT, END_HOSTS, FORWARDED_PORT, HA_SWITCH, SWITCHES, THREE_GATEWAYS, TRUST, UNTRUST,
+                       Layout, bridge_of, cables, link_names, select_cables)
 
 # The policy of both gateways. NAT goes to the VSI's address with `snat`: `masquerade` takes the primary address of the
 # interface, which is the gateway's own. IPv6 is routed. New connections from untrust come in only by the forwarded port.
@@ -40,9 +40,9 @@ dnat to {TRUST.host()}:{ECHO_PORT}
 class Network:
     """The hosts of one lab as network namespaces, each named with the lab's prefix."""
 
-    def __init__(self, prefix, ha_switch=False):
+    def __init__(self, prefix, layout=Layout()):
         self.prefix = prefix
-        self.ha_switch = ha_switch
+        self.layout = layout
 
     def namespace(self, host):
         return self.prefix + host
@@ -56,7 +56,7 @@ class Network:
         return run(self.inside(host) + list(command), check, text_input)
 
     def _all_names(self):
-        return [*HOSTS, *SWITCHES, HA_SWITCH]
+        return [*END_HOSTS, *THREE_GATEWAYS, *SWITCHES, HA_SWITCH]
 
     def existing(self):
         return [h for h in self._all_names() if os.path.exists(f"/run/netns/{self.namespace(h)}")]
@@ -64,49 +64,47 @@ class Network:
     # Building
 
     def build(self, pass_object):
-        hosts = [*HOSTS, *SWITCHES] + ([HA_SWITCH] if self.ha_switch else [])
+        hosts = [*self.layout.hosts, *self.layout.switches]
         lines = [f"netns add {self.namespace(h)}" for h in hosts]
         run(["ip", "-batch", "-"], text_input="\n".join(lines))
         self._quiet_ipv6(hosts)
         self._plug_cables()
-        for switch in hosts[len(HOSTS):]:
+        for switch in self.layout.switches:
             self._build_switch(switch, pass_object)
         self._build_end_hosts()
-        for gateway in GATEWAYS:
+        for gateway in self.layout.gateways:
             self._build_gateway(gateway)
 
     def _quiet_ipv6(self, hosts):
         for host in hosts:
-            if host in GATEWAYS:
+            if host in self.layout.gateways:
                 continue
             # Switches are no IPv6 hosts; on the end hosts a duplicate check of fixed addresses would only cost seconds.
-            key = "accept_dad" if host in HOSTS else "disable_ipv6"
-            value = 0 if host in HOSTS else 1
+            key, value = ("accept_dad", 0) if host in END_HOSTS else ("disable_ipv6", 1)
             self.run(host, "sysctl", "-qw", f"net.ipv6.conf.all.{key}={value}", f"net.ipv6.conf.default.{key}={value}")
 
     def _plug_cables(self):
         # Fixed MACs: unit ids, and so elections between equals, are the same in every run.
         lines = []
-        for cable in cables(self.ha_switch):
+        for cable in cables(self.layout):
             a, b = cable.ends
             lines.append(f"link add {a.ifname} address {a.mac} netns {self.namespace(a.host)} type veth "
                          f"peer name {b.ifname} address {b.mac} netns {self.namespace(b.host)}")
         run(["ip", "-batch", "-"], text_input="\n".join(lines))
-        ends = [end for cable in cables(self.ha_switch) for end in cable.ends]
+        ends = [end for cable in cables(self.layout) for end in cable.ends]
         for host in {end.host for end in ends}:
             up = ["link set lo up"] + [f"link set {e.ifname} up" for e in ends if e.host == host]
             run(["ip", "-n", self.namespace(host), "-batch", "-"], text_input="\n".join(up))
 
     def _build_switch(self, switch, pass_object):
-        ports = [e.ifname for c in cables(self.ha_switch) for e in c.ends if e.host == switch]
-        # The HA switch is two switches in one namespace, one for each link: frames of ha1 never reach ha2.
-        bridges = {f"br-{p[-3:]}" for p in ports} if switch == HA_SWITCH else {BRIDGE}
-        lines = [f"link add {b} type bridge mcast_snooping 0" for b in sorted(bridges)]
-        lines += [f"link set {b} up" for b in sorted(bridges)]
-        lines += [f"link set {p} master {f'br-{p[-3:]}' if switch == HA_SWITCH else BRIDGE}" for p in ports]
+        ports = [e.ifname for c in cables(self.layout) for e in c.ends if e.host == switch]
+        bridges = sorted({bridge_of(switch, p) for p in ports})
+        lines = [f"link add {b} type bridge mcast_snooping 0" for b in bridges]
+        lines += [f"link set {b} up" for b in bridges]
+        lines += [f"link set {p} master {bridge_of(switch, p)}" for p in ports]
         run(["ip", "-n", self.namespace(switch), "-batch", "-"], text_input="\n".join(lines))
         for port in ports:
-            if not port.startswith(GATEWAYS):
+            if not port.startswith(self.layout.gateways):
                 continue
             # XDP_TX and XDP redirect into a veth are delivered only to a peer that has an XDP program itself.
             run(["ip", "-n", self.namespace(switch), "link", "set", "dev", port, "xdpdrv", "obj", pass_object, "sec", "xdp"])
@@ -155,9 +153,9 @@ class Network:
         wait_until(ports_forward, 5, f"switch ports of {link}")
 
     def _set_cables(self, link, silent, healthy):
-        chosen = select_cables(link, self.ha_switch)
+        chosen = select_cables(link, self.layout)
         if not chosen:
-            raise LabError(f"no link '{link}': one of {', '.join(link_names(self.ha_switch))}")
+            raise LabError(f"no link '{link}': one of {', '.join(link_names(self.layout))}")
         by_host = {}
         for cable in chosen:
             end = self._end_to_switch_off(link, cable)
@@ -170,7 +168,7 @@ class Network:
                            "".join(f"link set {p} {state}\n" for p in ports)) for host, ports in by_host.items()])
 
     def _set_port_states(self, by_host, healthy):
-        direct = [host for host in by_host if host in GATEWAYS]
+        direct = [host for host in by_host if host in self.layout.gateways]
         if direct and not healthy:
             raise LabError("an HA cable can lose its frames silently only when it runs through a switch (--ha-switch)")
         # Port state `disabled` (0) drops everything both ways and leaves the carrier alone; 3 is `forwarding`.
@@ -179,13 +177,41 @@ class Network:
                        "".join(f"link set dev {p} state {state}\n" for p in ports))
                       for host, ports in by_host.items() if host not in direct])
 
-    @staticmethod
-    def _end_to_switch_off(link, cable):
+    def _end_to_switch_off(self, link, cable):
         """The far end, so that the host sees its carrier go. A direct cable has no far end that is not a gateway's: when
         one gateway is cut off as a whole its own end goes down, and its peer sees the carrier go."""
-        if link in GATEWAYS and all(e.host in GATEWAYS for e in cable.ends):
+        if link in self.layout.gateways and all(e.host in self.layout.gateways for e in cable.ends):
             return next(e for e in cable.ends if e.host == link)
         return cable.ends[1]
+
+    # One direction of a cable
+
+    def mute(self, gateway, link, only=""):
+        """What the gateway sends on this link vanishes in its switch port, carriers and the other direction stay.
+        `only`: a match of nft that narrows it."""
+        host, port = self._switch_port(gateway, link)
+        self.run(host, "nft", "-f", "-", text_input=f"""
+            table netdev {self._mute_table(port)} {{
+              chain drops {{
+                type filter hook ingress device "{port}" priority 0;
+                {only} counter drop
+              }}
+            }}
+            """)
+
+    def unmute(self, gateway, link):
+        host, port = self._switch_port(gateway, link)
+        self.run(host, "nft", "delete", "table", "netdev", self._mute_table(port))
+
+    @staticmethod
+    def _mute_table(port):
+        return "mute_" + port.replace("-", "_")
+
+    def _switch_port(self, gateway, link):
+        ends = [c.ends[1] for c in cables(self.layout) if c.name == f"{gateway}-{link}"]
+        if not ends:
+            raise LabError(f"{gateway} has no switch port '{link}'")
+        return ends[0].host, ends[0].ifname
 
     # Removing
 
