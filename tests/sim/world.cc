@@ -69,7 +69,9 @@ void World::resume(NodeId id, bool timers_first) {
   if (timers_first) call(id, [](Member& member, Instant now) { return member.on_time(now); });
   for (const Arrived& frame : std::exchange(node.socket, {})) {
     if (!node.member) return;
-    call(id, [&](Member& member, Instant now) { return member.on_heartbeat(now, frame.link, frame.link, frame.heartbeat); });
+    call(id, [&](Member& member, Instant now) {
+      return member.on_heartbeat(now, frame.link, frame.link, frame.heartbeat);
+    });
   }
 }
 
@@ -146,7 +148,7 @@ void World::carry_out(NodeId id, const Action& action) {
   } else if (const auto* revoke = std::get_if<RevokeLease>(&action)) {
     node.leases.erase(revoke->vsd);
   } else if (const auto* hb = std::get_if<SendHeartbeat>(&action)) {
-    send(id, hb->heartbeat);
+    send(id, *hb);
   } else if (const auto* start = std::get_if<StartBarrier>(&action)) {
     const std::optional<Duration> takes = barrier ? barrier(id) : std::optional(kUsualDelay * 4);
     if (takes) events_.emplace(now_ + *takes, Event{id, node.boots, std::nullopt, start->vsd});
@@ -155,13 +157,14 @@ void World::carry_out(NodeId id, const Action& action) {
   }
 }
 
-void World::send(NodeId from, const Heartbeat& heartbeat) {
+void World::send(NodeId from, const SendHeartbeat& what) {
+  const Heartbeat& heartbeat = what.heartbeat;
   for (NodeId to = 0; to < nodes_.size(); ++to) {
     if (to == from) continue;
     bool arrives = false;
     for (uint8_t l = 0; l < kLinks; ++l) {
       const LinkIndex link{l};
-      if (cuts_.contains({from, to, link})) continue;
+      if (!what.links.test(l) || cuts_.contains({from, to, link})) continue;
       const std::optional<Duration> takes = delay ? delay(from, to, link) : std::optional(kUsualDelay);
       if (!takes) continue;
       arrives = true;
@@ -181,7 +184,8 @@ void World::take_frame(NodeId id, const Arrived& frame) {
     node.socket.push_back(frame);
     return;
   }
-  call(id, [&](Member& member, Instant now) { return member.on_heartbeat(now, frame.link, frame.link, frame.heartbeat); });
+  call(id,
+       [&](Member& member, Instant now) { return member.on_heartbeat(now, frame.link, frame.link, frame.heartbeat); });
 }
 
 void World::take(const Event& event) {

@@ -142,7 +142,7 @@ class World {
   Instant local(const Node& node) const { return now_ + node.clock_offset; }
   void answer(NodeId id, core::Actions actions);
   void carry_out(NodeId id, const Action& action);
-  void send(NodeId from, const Heartbeat& heartbeat);
+  void send(NodeId from, const core::SendHeartbeat& what);
   void take(const Event& event);
   void take_frame(NodeId id, const Arrived& frame);
   bool step(Instant limit);

@@ -5,14 +5,6 @@
 
 namespace nsrp::core {
 
-namespace {
-
-struct Claim {
-  uint64_t term;
-  uint8_t priority;
-  UnitId unit;
-};
-
 // The later mastership is the one the network was told about last.
 bool beats(const Claim& a, const Claim& b) {
   if (a.term != b.term) return a.term > b.term;
@@ -20,12 +12,30 @@ bool beats(const Claim& a, const Claim& b) {
   return a.unit > b.unit;
 }
 
-}  // namespace
+// A third member hears us and another master, whom we cannot hear, and follows that one.
+bool Member::Impl::yields_to_hearsay(Vsd& v) {
+  for (const auto& [unit, peer] : peers) {
+    const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
+    if (advert == nullptr || advert->follows == UnitId{} || advert->follows == settings.unit) continue;
+    if (advert->term < v.term || fresh_hearing(peer, advert->follows) == nullptr) continue;
+    const Hearing* hearing = hearing_of_us(peer);
+    const bool knows_us = hearing != nullptr && !hearing->relayed &&
+                          static_cast<int32_t>(hearing->sequence - static_cast<uint32_t>(v.told_from)) >= 0;
+    if (advert->term == v.term && !knows_us) continue;
+    const UnitId other = advert->follows;
+    out.push_back(Conflict{v.settings.id, other, false});
+    step_down(v, VsdState::kBackup,
+              "two masters: " + to_string(unit) + " hears " + to_string(other) + ", too, and follows that one");
+    return true;
+  }
+  return false;
+}
 
 void Member::Impl::meet_other_masters(Vsd& v) {
+  if (yields_to_hearsay(v)) return;
   const Claim own{v.term, v.settings.priority, settings.unit};
   for (const auto& [unit, peer] : peers) {
-    const VsdAdvert* advert = peer.alive ? peer.advert(v.settings.id) : nullptr;
+    const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
     if (advert == nullptr || advert->state != VsdState::kMaster) {
       v.conflicts.erase(unit);
       continue;

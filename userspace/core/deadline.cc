@@ -48,8 +48,19 @@ Instant Member::Impl::next_deadline() const {
   if (catching_up) next.consider(catching_up->until);
   if (former_pace) next.consider(former_pace->until);
   for (const auto& [unit, peer] : peers) {
-    if (peer.alive) next.consider(death_of(peer));
-    for (const auto& [link, silence] : peer.links) next.consider(silence.from + dead_after(peer));
+    if (peer.alive) {
+      next.consider(death_of(peer));
+      next.consider(peer.silence.from + dead_after(peer));
+      next.consider(next_nudge(peer));
+    }
+    for (const auto& [link, on_link] : peer.links) {
+      next.consider(on_link.silence.from + dead_after(peer));
+      next.consider(on_link.silence.from + nudge_after(peer));
+    }
+  }
+  for (const auto& [index, link] : links) {
+    next.consider(next_probe(index, link));
+    if (link.probing.command) next.consider(link.probing.command->next);
   }
   for (const auto& [id, v] : vsds) consider_vsd(next, v);
   return next.at();

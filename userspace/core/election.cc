@@ -9,14 +9,14 @@ namespace nsrp::core {
 
 const Peer* Member::Impl::living_master(const Vsd& v) const {
   const Peer* best = nullptr;
-  uint64_t best_term = 0;
+  Claim best_claim{};
   for (const auto& [unit, peer] : peers) {
-    const VsdAdvert* advert = peer.alive ? peer.advert(v.settings.id) : nullptr;
+    const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
     if (advert == nullptr || advert->state != VsdState::kMaster) continue;
-    if (best == nullptr || advert->term > best_term) {
-      best = &peer;
-      best_term = advert->term;
-    }
+    const Claim claim{advert->term, advert->priority, unit};
+    if (best != nullptr && !beats(claim, best_claim)) continue;
+    best = &peer;
+    best_claim = claim;
   }
   return best;
 }
@@ -42,6 +42,10 @@ bool Member::Impl::may_stand(const Vsd& v) const {
 std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
   const UnitId named = named_successor(v);
   std::vector<Candidate> all;
+  const auto waited_for = [&](UnitId unit) {
+    const auto wait = v.waits.find(unit);
+    return wait != v.waits.end() && now >= wait->second;
+  };
   // What the last master has said about us is known to all.
   if (may_stand(v) && (named == settings.unit || now >= stand_from)) {
     all.push_back({.unit = settings.unit,
@@ -53,20 +57,25 @@ std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
                    .priority = v.settings.priority});
   }
   for (const auto& [unit, peer] : peers) {
-    const VsdAdvert* advert = peer.alive ? peer.advert(v.settings.id) : nullptr;
+    const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
     if (advert == nullptr || advert->handed_to != UnitId{}) continue;
     const bool operable = advert->state == VsdState::kInitial || is_backup(advert->state);
     const bool last_resort = advert->state == VsdState::kInoperable && settings.master_always_exist;
     if (!operable && !last_resort) continue;
-    if (const auto wait = v.waits.find(unit); wait != v.waits.end() && now >= wait->second) continue;
+    if (waited_for(unit)) continue;
     all.push_back({.unit = unit,
                    .named = named == unit,
+                   .deaf = deaf(peer),
                    .operable = operable,
                    .in_sync = advert->in_sync,
                    .primary_backup = advert->state == VsdState::kPrimaryBackup,
                    .initial = advert->state == VsdState::kInitial,
                    .priority = advert->priority});
   }
+  // The successor may be somebody whom only the last master hears.
+  const auto heard = peers.find(named);
+  const bool unheard = named != UnitId{} && named != settings.unit && (heard == peers.end() || !direct(heard->second));
+  if (unheard && !waited_for(named)) all.push_back({.unit = named, .named = true});
   return all;
 }
 
@@ -74,6 +83,8 @@ std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
 bool Member::Impl::outranks(const Candidate& a, const Candidate& b) const {
   if (a.named != b.named) return a.named;
   if (a.operable != b.operable) return a.operable;
+  // Who does not hear us elects itself, whatever we do.
+  if (a.deaf != b.deaf) return a.deaf;
   if (settings.sync_required && a.in_sync != b.in_sync) return a.in_sync;
   if (a.primary_backup != b.primary_backup) return a.primary_backup;
   if (a.priority != b.priority) return a.priority < b.priority;
@@ -83,7 +94,8 @@ bool Member::Impl::outranks(const Candidate& a, const Candidate& b) const {
 // How long a better candidate may take. It may itself be listening for a full silence after a lease that ran out, or
 // wait for the death of a master only it has heard. The interval on top keeps us from acting in the same moment.
 Duration Member::Impl::patience(const Candidate& c) const {
-  const Duration silence = dead_after(peers.at(c.unit));
+  const auto it = peers.find(c.unit);
+  const Duration silence = it == peers.end() ? silence_limit() : dead_after(it->second);
   return 2 * silence + interval() + (c.initial ? hold_time() : Duration(0));
 }
 
@@ -136,12 +148,21 @@ void Member::Impl::decide(Vsd& v) {
   }
   v.wants = v.commanded = false;
   v.preempt_since.reset();
+  if (const UnitId unheard = hearsay_master(v); unheard != UnitId{}) return wait_for_hearsay(v, unheard);
   // What a master has released is free at once, whatever else we were waiting for.
   if (is_backup(v.state) && named_successor(v) == settings.unit) v.listen_until.reset();
   if (v.listen_until && now >= *v.listen_until) v.listen_until.reset();
   if (elect(v)) return;
   if (v.state == VsdState::kInitial) {
     set_state(v, VsdState::kBackup, "initial hold is over; another member goes first");
+  }
+}
+
+// There is a master, and we cannot hear it: it is not ours to follow, and not ours to replace.
+void Member::Impl::wait_for_hearsay(Vsd& v, UnitId master) {
+  v.waits.clear();
+  if (v.state == VsdState::kInitial || v.state == VsdState::kPrimaryBackup) {
+    set_state(v, VsdState::kBackup, to_string(master) + " is master, as others tell; this device does not hear it");
   }
 }
 
@@ -175,7 +196,7 @@ VsdState Member::Impl::backup_role(Vsd& v, const Peer& master) {
   const Candidate self = standing(settings.unit, rto_peer, v.settings.priority, in_sync_enough(v));
   bool other_holds = false, best = true;
   for (const auto& [unit, peer] : peers) {
-    const VsdAdvert* advert = peer.alive ? peer.advert(v.settings.id) : nullptr;
+    const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
     if (advert == nullptr || !is_backup(advert->state)) continue;
     const Candidate other = standing(unit, peer.last.rto_peer, advert->priority, advert->in_sync);
     const bool holds = advert->state == VsdState::kPrimaryBackup;

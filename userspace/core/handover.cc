@@ -26,7 +26,7 @@ void Member::Impl::update_wants(Vsd& v, const Peer& master) {
 
 bool Member::Impl::able(const Vsd& v, UnitId unit) const {
   const auto it = peers.find(unit);
-  if (it == peers.end() || !it->second.alive) return false;
+  if (it == peers.end() || !direct(it->second) || deaf(it->second)) return false;
   const VsdAdvert* advert = it->second.advert(v.settings.id);
   return advert != nullptr && is_backup(advert->state) && advert->handed_to == UnitId{};
 }

@@ -28,7 +28,14 @@ VsdAdvert Member::Impl::advert(const Vsd& v) const {
                    .wants_master = v.wants && is_backup(v.state),
                    .in_sync = master || in_sync_enough(v),
                    .term = master ? v.term : v.seen,
-                   .handed_to = v.handed_to};
+                   .handed_to = v.handed_to,
+                   .follows = v.handed_to == UnitId{} ? followed_now(v) : UnitId{}};
+}
+
+// The master that this member hears itself.
+UnitId Member::Impl::followed_now(const Vsd& v) const {
+  const Peer* master = v.state == VsdState::kMaster ? nullptr : living_master(v);
+  return master == nullptr ? UnitId{} : master->unit;
 }
 
 void Member::Impl::speak() {
@@ -43,15 +50,23 @@ void Member::Impl::speak() {
                       .vsds = {},
                       .heard = {}};
   for (const auto& [id, v] : vsds) heartbeat.vsds.push_back(advert(v));
+  std::map<UnitId, LinkSet> hears;
+  for (const auto& [unit, peer] : peers) {
+    if (peer.alive) hears[unit] = heard_links(peer);
+  }
   const bool due = now >= next_heartbeat;
-  if (!due && !speak_now && said == heartbeat) return;
+  if (!due && !speak_now && said == heartbeat && said_hears == hears) return;
   // Slots that we slept through are not made up for.
   if (due) next_heartbeat += ((now - next_heartbeat) / interval() + 1) * interval();
   speak_now = false;
+  spoke = now;
   renew_leases();
   heartbeat.sequence = ++sequence;
+  spoke_times[sequence % spoke_times.size()] = {sequence, now};
   said = heartbeat;
-  out.push_back(SendHeartbeat{std::move(heartbeat), LinkSet().set()});
+  said_hears = std::move(hears);
+  heartbeat.heard = hearings();
+  out.push_back(SendHeartbeat{std::move(heartbeat), speaking_links()});
 }
 
 }  // namespace nsrp::core

@@ -2,7 +2,13 @@
 // Mastership as a lease in the data path. Nothing here trusts that the process runs all the time.
 //
 // Short lease, a peer is alive. It is renewed with each heartbeat and ends half an interval before the peer may take
-// over. When it has run out the peer may have taken over: it is never renewed, the member steps down and listens.
+// over, had that heartbeat been the last to reach it. When it has run out the peer may have taken over: it is never
+// renewed, the member steps down and listens.
+//
+// A heartbeat sent is not a heartbeat heard. From one and a half intervals of missing us on, each heartbeat of a peer
+// shortens our lease to what its patience allows (lease_cap). So no lease outlives the patience of a peer as long as
+// one such heartbeat arrives within half an interval before that patience ends: a path that works in one direction
+// only never has two masters. Where not even that one arrives there is no path between the two.
 //
 // Long lease, nobody is alive. The data path cuts it to alone_grace from the first frame of a peer that nobody acted
 // on. A peer that hears us may have missed our heartbeats for one interval already when its own frame reaches us, hence
@@ -29,19 +35,63 @@ bool Member::Impl::alone() const {
   return !any_alive() && now >= alone_from;
 }
 
-void Member::Impl::grant(Vsd& v) {
-  const bool is_alone = alone();
-  v.lease = {.granted = now,
-             .until = now + (is_alone ? Duration(kAloneLease) : lease_length()),
-             .alone_grace = is_alone ? alone_grace() : Duration(0)};
-  out.push_back(GrantLease{v.settings.id, v.lease.until, v.lease.alone_grace, v.term});
+// Until when the others wait for this master at least, as they say themselves. A member that misses our heartbeats says
+// so before its patience ends, and then the lease ends before that: although we hear it, it may not hear us.
+std::optional<Member::Impl::Cap> Member::Impl::lease_cap(const Vsd& v) const {
+  std::optional<Cap> first;
+  const auto consider = [&](Instant until, std::string cause) {
+    if (!first || until < first->until) first = Cap{until, std::move(cause)};
+  };
+  const Duration pace = former_pace ? std::max<Duration>(former_pace->interval, settings.hb_interval) : interval();
+  for (const auto& [unit, peer] : peers) {
+    const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
+    if (advert == nullptr || advert->state == VsdState::kIneligible) continue;
+    const Hearing* hearing = hearing_of_us(peer);
+    if (hearing == nullptr) {
+      const Instant until = peer.heard_us ? now : *peer.deaf_since + lease_length();
+      consider(until, to_string(unit) + (peer.heard_us ? " took this device for dead" : " does not hear this device"));
+    } else if (hearing->silence >= pace * 3 / 2) {
+      const Instant said_at = sent_at(hearing->sequence).value_or(now - lease_length());
+      consider(said_at + hearing->forgiven + lease_length(),
+               to_string(unit) + " has not heard this device for " + words_ms(hearing->silence));
+    }
+  }
+  if (v.resumed_until) consider(*v.resumed_until, "it restarted, and not everybody has heard it since");
+  return first;
 }
 
+void Member::Impl::check_caps() {
+  const bool all_heard_us = std::none_of(peers.begin(), peers.end(), [&](const auto& entry) {
+    return direct(entry.second) && hearing_of_us(entry.second) == nullptr;
+  });
+  for (auto& [id, v] : vsds) {
+    if (v.state != VsdState::kMaster) continue;
+    if (alone() || (any_alive() && all_heard_us)) v.resumed_until.reset();
+    if (alone()) continue;
+    const std::optional<Cap> cap = lease_cap(v);
+    if (cap && cap->until <= now) lapse(v, "its lease could not be renewed: " + cap->cause);
+  }
+}
+
+void Member::Impl::grant(Vsd& v, Instant said_at) {
+  Lease lease{.granted = now, .until = said_at + kAloneLease, .alone_grace = alone_grace(), .cap_cause = {}};
+  if (!alone()) {
+    lease.until = said_at + lease_length();
+    lease.alone_grace = Duration(0);
+    if (std::optional<Cap> cap = lease_cap(v); cap && cap->until < lease.until) {
+      lease.until = cap->until;
+      lease.cap_cause = std::move(cap->cause);
+    }
+  }
+  const bool news = lease.until != v.lease.until || lease.alone_grace != v.lease.alone_grace;
+  v.lease = std::move(lease);
+  if (news) out.push_back(GrantLease{v.settings.id, v.lease.until, v.lease.alone_grace, v.term});
+}
+
+// A lease counts from our last heartbeat, and what the others have said since may shorten or lengthen it.
 void Member::Impl::renew_leases() {
   for (auto& [id, v] : vsds) {
-    if (v.state != VsdState::kMaster || v.doubt_until) continue;
-    const bool as_alone = v.lease.alone_grace.count() > 0;
-    if (v.lease.granted != now || as_alone != alone()) grant(v);
+    if (v.state == VsdState::kMaster && !v.doubt_until) grant(v, spoke);
   }
 }
 
@@ -49,7 +99,8 @@ void Member::Impl::check_leases() {
   for (auto& [id, v] : vsds) {
     if (v.state != VsdState::kMaster) continue;
     if (now >= v.lease.until) {
-      lapse(v, "its lease ran out " + words_ms(now - v.lease.until) + " ago: the process stood still");
+      const std::string why = v.lease.cap_cause.empty() ? "the process stood still" : v.lease.cap_cause;
+      lapse(v, "its lease ran out " + words_ms(now - v.lease.until) + " ago: " + why);
     } else if (v.doubt_until) {
       const bool slept_through_it = now >= *v.doubt_until + interval() / 2;
       if (slept_through_it) {
@@ -79,7 +130,10 @@ void Member::Impl::promote(Vsd& v, const std::string& cause) {
   v.listen_until.reset();
   v.handed_to = {};
   v.followed = {};
-  grant(v);
+  v.resumed_until.reset();
+  v.told_from = sequence + 1;
+  speak_now = true;
+  grant(v, now);
   set_state(v, VsdState::kMaster, cause);
   start_announcing(v);
 }

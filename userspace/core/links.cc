@@ -1,38 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which HA link carries control messages and which carries packets (manual ch. 1, "Dual High Availability Interfaces").
+// What each link is good for (manual ch. 1, "Dual High Availability Interfaces", "Dual HA Link Probes"). A link is
+// alive when a living peer and this member hear each other on it and probes over it are answered. Both sides judge by
+// the same evidence, which they exchange in their heartbeats, and so move together.
+#include <algorithm>
+
 #include "core/member_impl.h"
 
 namespace nsrp::core {
 
 namespace {
+
 constexpr uint32_t kGigabit = 1000;
+
+bool in_zone_ha(LinkIndex link) {
+  return link < kControlInterface;
 }
 
-bool Member::Impl::heard_on(LinkIndex link) const {
-  for (const auto& [unit, peer] : peers) {
-    const auto it = peer.links.find(link);
-    if (it != peer.links.end() && now < it->second.from + dead_after(peer)) return true;
+}  // namespace
+
+bool Member::Impl::fresh_on(const Peer& peer, LinkIndex link) const {
+  const auto it = peer.links.find(link);
+  return it != peer.links.end() && now < it->second.silence.from + dead_after(peer);
+}
+
+bool Member::Impl::both_ways(const Peer& peer, LinkIndex link) const {
+  if (!direct(peer) || !fresh_on(peer, link)) return false;
+  const Hearing* hearing = hearing_of_us(peer);
+  return hearing != nullptr && hearing->links.test(peer.links.at(link).sent_on.value);
+}
+
+// What we say of a peer's links. One over which probes die is as good as silent.
+LinkSet Member::Impl::heard_links(const Peer& peer) const {
+  LinkSet heard;
+  for (const auto& [index, link] : links) {
+    if (fresh_on(peer, index) && !link.probing.down) heard.set(index.value);
   }
-  return false;
+  return heard;
+}
+
+std::string Member::Impl::why_dead(LinkIndex index, const Link& link) const {
+  if (!link.facts.carrier) return "no carrier";
+  if (index == kSecondaryPath && !on_secondary) return "standing by: other links work";
+  if (link.probing.down) return std::to_string(link.probing.unanswered) + " probes in a row were not answered";
+  if (!any_alive()) return "no other member is alive";
+  std::string cause = "nothing was heard on it yet";
+  Instant last = Instant::min();
+  for (const auto& [unit, peer] : peers) {
+    if (direct(peer) && fresh_on(peer, index)) return to_string(unit) + " is heard on it, but does not hear us on it";
+    const auto it = peer.links.find(index);
+    if (it == peer.links.end() || it->second.silence.heard <= last) continue;
+    last = it->second.silence.heard;
+    cause = to_string(unit) + " was not heard on it for " + words_ms(now - last);
+  }
+  return cause;
+}
+
+void Member::Impl::judge_link(LinkIndex index, Link& link) {
+  const bool heard =
+      std::any_of(peers.begin(), peers.end(), [&](const auto& entry) { return both_ways(entry.second, index); });
+  const bool alive = link.facts.carrier && heard && !link.probing.down;
+  if (alive == link.alive) return;
+  link.alive = alive;
+  link.cause = alive ? "heard both ways" : why_dead(index, link);
+  out.push_back(LinkStateChanged{index, alive, link.cause});
 }
 
 // The lowest-numbered living link is control, the next is data. A single gigabit link does both, a slower one only
-// control. While nothing is heard anywhere the lowest with a carrier stands in as control.
+// control. With more than two members a link that reaches all of them goes before one that does not. The interface of
+// `set nsrp interface` carries control messages when no link of zone ha can. While nothing is heard anywhere the lowest
+// with a carrier stands in.
 void Member::Impl::assign_links() {
-  std::optional<LinkIndex> next_control, next_data, fallback;
+  const auto reaches_all = [&](LinkIndex index) {
+    return std::all_of(peers.begin(), peers.end(),
+                       [&](const auto& entry) { return !direct(entry.second) || both_ways(entry.second, index); });
+  };
+  std::optional<LinkIndex> fallback;
+  std::vector<LinkIndex> usable;
   for (auto& [index, link] : links) {
-    link.alive = link.facts.carrier && heard_on(index);
+    judge_link(index, link);
+    if (index == kSecondaryPath) continue;
     if (link.facts.carrier && !fallback) fallback = index;
-    if (!link.alive) continue;
-    if (!next_control) {
-      next_control = index;
-    } else if (!next_data) {
-      next_data = index;
-    }
+    if (link.alive) usable.push_back(index);
   }
-  if (next_control && !next_data) {
-    const uint32_t speed = links.at(*next_control).facts.speed_mbps;
-    if (speed == 0 || speed >= kGigabit) next_data = next_control;
+  const auto zone_end = std::stable_partition(usable.begin(), usable.end(), in_zone_ha);
+  std::stable_partition(usable.begin(), zone_end, reaches_all);
+  std::optional<LinkIndex> next_control, next_data;
+  if (!usable.empty()) next_control = usable[0];
+  if (zone_end - usable.begin() > 1) next_data = usable[1];
+  if (zone_end - usable.begin() == 1) {
+    const uint32_t speed = links.at(usable[0]).facts.speed_mbps;
+    if (speed == 0 || speed >= kGigabit) next_data = usable[0];
   }
   if (!next_control) next_control = fallback;
   if (next_control == control && next_data == data) return;
@@ -41,13 +98,46 @@ void Member::Impl::assign_links() {
   out.push_back(LinkRolesChanged{control, data});
 }
 
-std::string Member::Impl::link_names() const {
+std::string Member::Impl::name_of(LinkIndex link) const {
+  const auto it = links.find(link);
+  const bool named = it != links.end() && !it->second.facts.name.empty();
+  return named ? it->second.facts.name : "HA link " + std::to_string(link.value);
+}
+
+// The evidence for a peer's death: "on ha1, ha2 (no carrier)".
+std::string Member::Impl::silent_links() const {
   std::string names;
   for (const auto& [index, link] : links) {
-    if (!names.empty()) names += ", ";
-    names += link.facts.name.empty() ? "HA link " + std::to_string(index.value) : link.facts.name;
+    names += (names.empty() ? "" : ", ") + name_of(index) + (link.facts.carrier ? "" : " (no carrier)");
   }
   return names;
+}
+
+// Manual ch. 1: heartbeats go over the secondary path when the HA links are down. "Down" is judged for each peer and
+// from the first missed heartbeat on, well before anybody is declared dead.
+bool Member::Impl::secondary_needed() const {
+  bool anybody = false;
+  for (const auto& [unit, peer] : peers) {
+    if (!peer.alive) continue;
+    anybody = true;
+    const Hearing* hearing = hearing_of_us(peer);
+    bool heard = false, hears = false;
+    for (uint8_t i = 0; i < kSecondaryPath.value; ++i) {
+      const auto it = peer.links.find(LinkIndex{i});
+      heard |= it != peer.links.end() && now < it->second.silence.from + nudge_after(peer);
+      hears |= hearing != nullptr && hearing->links.test(i);
+    }
+    if (!heard || !hears || hearing->silence >= Duration(settings.hb_interval) * 5 / 4) return true;
+  }
+  return !anybody;
+}
+
+LinkSet Member::Impl::speaking_links() const {
+  LinkSet set;
+  for (const auto& [index, link] : links) {
+    if (link.facts.carrier && (index != kSecondaryPath || on_secondary)) set.set(index.value);
+  }
+  return set;
 }
 
 }  // namespace nsrp::core

@@ -9,7 +9,7 @@
 namespace nsrp::core {
 
 Member::Impl::Impl(MemberSettings s, Instant created, uint64_t epoch, const std::vector<AdoptedLease>& adopted)
-    : settings(std::move(s)), now(created), boot_epoch(epoch) {
+    : settings(std::move(s)), now(created), boot_epoch(epoch), probe_id(epoch >> 1) {
   for (const VsdSettings& vsd : settings.vsds) {
     Vsd& v = vsds[vsd.id];
     v.settings = vsd;
@@ -29,11 +29,13 @@ Member::Impl::Impl(MemberSettings s, Instant created, uint64_t epoch, const std:
 void Member::Impl::start() {
   started = true;
   alone_from = now + silence_limit();
-  next_heartbeat = now;
+  next_heartbeat = spoke = now;
   for (auto& [id, v] : vsds) {
     v.hold_until = now + hold_time();
     if (v.lease.until <= now) continue;
-    grant(v);
+    v.resumed_until = std::exchange(v.lease, {}).until;
+    v.told_from = 1;
+    grant(v, now);
     set_state(v, VsdState::kMaster, "resumed: the lease of an earlier run is in force");
   }
 }
@@ -48,8 +50,14 @@ void Member::Impl::enter(Instant event_time) {
 
 Actions Member::Impl::settle() {
   lose_silent_peers();
+  probe_due();
   assign_links();
+  const bool needs_secondary = secondary_needed();
+  if (needs_secondary && !on_secondary && links.count(kSecondaryPath) > 0) speak_now = true;
+  on_secondary = needs_secondary;
   if (started) {
+    nudge_silent_peers();
+    check_caps();
     for (auto& [id, v] : vsds) {
       // One decision can make room for the next: who lost a conflict follows the winner.
       for (int pass = 0; pass < 4; ++pass) {
@@ -60,6 +68,7 @@ Actions Member::Impl::settle() {
     }
     if (leaving) leave();
     speak();
+    renew_leases();
     announce_due();
     if (gone) out.push_back(MayExit{});
     if (catching_up && now >= catching_up->until) catching_up.reset();
@@ -132,6 +141,7 @@ Actions Member::on_link(Instant now, LinkIndex link, LinkFacts facts) {
   const bool lost_carrier = !facts.present || !facts.carrier;
   if (facts.present) {
     impl_->links[link].facts = std::move(facts);
+    if (lost_carrier) impl_->links[link].probing = {};
   } else {
     impl_->links.erase(link);
   }

@@ -85,8 +85,8 @@ struct VsdView {
 };
 struct PeerView {
   UnitId unit;
-  bool alive;
-  Instant last_heard;
+  bool alive;                   // itself heard, or a third member hears it
+  Instant last_heard;           // itself
   uint64_t heartbeats, missed;  // heard; gaps in the sequence
   struct OnLink {
     Instant last_heard;

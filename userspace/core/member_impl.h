@@ -3,6 +3,7 @@
 // apply the event, then settle: who is alive, which link does what, what each VSD group does now, what to say.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,6 +18,7 @@ namespace nsrp::core {
 struct Lease {
   Instant granted = Instant::min(), until = Instant::min();
   Duration alone_grace{0};
+  std::string cap_cause;  // not empty: it ends earlier than it could, because of this
 };
 
 // A planned switch that waits for its barrier.
@@ -40,6 +42,10 @@ struct Vsd {
   std::optional<Instant> listen_until;  // a master may be there that we have not heard yet: no election before
 
   Lease lease;
+  // Resumed after a restart: the others still count from the last heartbeat of the run before, until they have heard
+  // us.
+  std::optional<Instant> resumed_until;
+  uint64_t told_from = 0;  // the first heartbeat of our present mastership
   // The lease is the long one and we were late: a peer may have appeared and taken over meanwhile. Until then we listen
   // and do not renew; the data path guards itself (struct nsrp_vsd_state).
   std::optional<Instant> doubt_until;
@@ -71,22 +77,63 @@ struct Silence {
   Instant from{};  // when the silence began to count: `heard`, moved by our own lateness
 };
 
+// Which of a run's heartbeats came: the latest, and the 64 before it.
+class SequenceLog {
+ public:
+  bool note(uint64_t sequence);  // false: a copy of one that has come, or older than all that
+  uint64_t heard() const { return heard_; }
+  uint64_t missed() const { return missed_; }
+  void begin_run() { latest_ = before_ = 0; }
+
+ private:
+  uint64_t latest_ = 0, before_ = 0;  // bit n: latest_ - 1 - n has come
+  uint64_t heard_ = 0, missed_ = 0;
+};
+
+// How irregularly heartbeats arrive (RFC 3550, 6.4.1). Those that a change sent out of turn do not count.
+class Jitter {
+ public:
+  void note(Instant arrival, uint64_t sequence, Duration interval);
+  Duration value() const { return value_; }
+
+ private:
+  Instant last_{};
+  uint64_t sequence_ = 0;
+  Duration value_{0};
+};
+
+struct PeerOnLink {
+  Silence silence;
+  LinkIndex sent_on;  // the link it leaves the peer on
+  SequenceLog log;
+  Jitter jitter;
+};
+
 struct Peer {
   UnitId unit;
-  bool alive = false;
+  bool alive = false;  // itself heard, or a third member says so
   Silence silence;
-  std::map<LinkIndex, Silence> links;
-  uint64_t heartbeats = 0, missed = 0;
+  // What third members have told while it was silent here: it spoke then.
+  Instant relayed_from = Instant::min();
+  uint32_t relayed_sequence = 0;
+  std::map<LinkIndex, PeerOnLink> links;
+  SequenceLog log;
+  Jitter jitter;
+  bool heard_us = false;              // in this life of it, it said so at least once
+  std::optional<Instant> deaf_since;  // its heartbeats do not say that it hears us
+  Instant last_nudge = Instant::min();
   std::vector<uint64_t> former_epochs;
   std::string lost_because;
   Heartbeat last;
 
   const VsdAdvert* advert(VsdId vsd) const;
+  Instant lives_from() const { return std::max(silence.from, relayed_from); }
 };
 
 struct Candidate {
   UnitId unit;
   bool named = false;  // by the master that released the VSD
+  bool deaf = false;   // does not hear us, and so decides without us
   bool operable = true;
   bool in_sync = false;
   bool primary_backup = false;
@@ -94,10 +141,34 @@ struct Candidate {
   uint8_t priority = 100;
 };
 
+struct Probing {
+  uint64_t sent = 0, answered = 0;
+  uint8_t unanswered = 0;  // in a row
+  bool down = false;
+  std::optional<Instant> next;          // when the next one is due
+  std::optional<uint64_t> waiting_for;  // the last one's id, unanswered so far
+  struct Command {                      // `exec nsrp probe`
+    std::optional<MacAddress> to;
+    uint8_t count, sent = 0, answered = 0;
+    Instant next;
+  };
+  std::optional<Command> command;
+};
+
 struct Link {
   LinkFacts facts;
   bool alive = false;
+  std::string cause = "nothing was heard on it yet";
+  Probing probing;
 };
+
+// Who has the better right to be master, of two that are.
+struct Claim {
+  uint64_t term;
+  uint8_t priority;
+  UnitId unit;
+};
+bool beats(const Claim& a, const Claim& b);
 
 inline bool is_backup(VsdState state) {
   return state == VsdState::kBackup || state == VsdState::kPrimaryBackup;
@@ -121,31 +192,68 @@ struct Member::Impl {
   Duration silence_limit() const;  // hb-threshold × hb-interval
   Duration hold_time() const;
   VsdAdvert advert(const Vsd& v) const;
+  UnitId followed_now(const Vsd& v) const;
   void speak();
 
   // peers.cc: who is there.
   void hear(LinkIndex link, LinkIndex sent_on, const Heartbeat& heartbeat);
+  void hear_on_link(Peer& peer, LinkIndex link, LinkIndex sent_on, const Heartbeat& heartbeat);
   Peer* peer_for(UnitId unit);
   void note_changes(const Peer& peer, const Heartbeat& heartbeat, bool continues);
+  void begin_run(Peer& peer);
   void lose(Peer& peer, std::string evidence);
   void lose_silent_peers();
   void forgive(Duration lateness);
   Duration dead_after(const Peer& peer) const;
-  Instant death_of(const Peer& peer) const { return peer.silence.from + dead_after(peer); }
+  Instant death_of(const Peer& peer) const { return peer.lives_from() + dead_after(peer); }
+  bool direct(const Peer& peer) const { return peer.alive && now < peer.silence.from + dead_after(peer); }
   bool alive(UnitId unit) const;
   bool any_alive() const;
   bool others_alive(UnitId but) const;
 
+  // hearing.cc: acknowledgements, and what third members tell.
+  const Hearing* hearing_of_us(const Peer& peer) const;
+  void take_hearings(Peer& peer);
+  void take_relay(const Hearing& hearing);
+  std::vector<Hearing> hearings() const;
+  bool deaf(const Peer& peer) const;
+  std::optional<Instant> sent_at(uint32_t sequence) const;
+  UnitId hearsay_master(const Vsd& v) const;
+  const Hearing* fresh_hearing(const Peer& teller, UnitId unit) const;
+  Duration nudge_after(const Peer& peer) const { return Duration(peer.last.hb_interval) * 5 / 4; }
+  Instant next_nudge(const Peer& peer) const;
+  void nudge_silent_peers();
+
   // links.cc: which link is control, which is data.
-  bool heard_on(LinkIndex link) const;
+  bool fresh_on(const Peer& peer, LinkIndex link) const;
+  bool both_ways(const Peer& peer, LinkIndex link) const;
+  LinkSet heard_links(const Peer& peer) const;
+  std::string why_dead(LinkIndex index, const Link& link) const;
+  void judge_link(LinkIndex index, Link& link);
   void assign_links();
-  std::string link_names() const;
+  std::string silent_links() const;
+  bool secondary_needed() const;
+  LinkSet speaking_links() const;
+  std::string name_of(LinkIndex link) const;
+
+  // probes.cc
+  void probe_due();
+  void probe_due(LinkIndex index, Link& link);
+  void send_probe(LinkIndex index, Probing& probing, std::optional<MacAddress> to);
+  void probe_answered(LinkIndex index, uint64_t id);
+  std::optional<Instant> next_probe(LinkIndex index, const Link& link) const;
 
   // lease.cc: mastership in the data path.
   Duration lease_length() const;
   Duration alone_grace() const;
   bool alone() const;
-  void grant(Vsd& v);
+  struct Cap {
+    Instant until;
+    std::string cause;
+  };
+  std::optional<Cap> lease_cap(const Vsd& v) const;
+  void check_caps();
+  void grant(Vsd& v, Instant said_at);
   void renew_leases();
   void check_leases();
   void lapse(Vsd& v, const std::string& cause);
@@ -154,6 +262,7 @@ struct Member::Impl {
 
   // election.cc: who becomes master, who is primary backup.
   const Peer* living_master(const Vsd& v) const;
+  void wait_for_hearsay(Vsd& v, UnitId master);
   UnitId named_successor(const Vsd& v) const;
   std::vector<Candidate> candidates(const Vsd& v) const;
   bool outranks(const Candidate& a, const Candidate& b) const;
@@ -181,6 +290,7 @@ struct Member::Impl {
 
   // conflict.cc
   void meet_other_masters(Vsd& v);
+  bool yields_to_hearsay(Vsd& v);
 
   // announce.cc
   void start_announcing(Vsd& v);
@@ -231,8 +341,13 @@ struct Member::Impl {
   Instant alone_from{};  // before, a peer not heard yet may still count on us
   Instant next_heartbeat{};
   uint64_t sequence = 0;
+  Instant spoke{};                                              // the last heartbeat
+  std::array<std::pair<uint64_t, Instant>, 256> spoke_times{};  // by sequence
+  uint64_t probe_id = 0;
+  bool on_secondary = false;  // heartbeats go over the secondary path, too
   bool speak_now = false;
-  std::optional<Heartbeat> said;  // the last heartbeat
+  std::optional<Heartbeat> said;  // the last heartbeat, but for whom it said to hear
+  std::map<UnitId, LinkSet> said_hears;
 
   Actions out;
 };

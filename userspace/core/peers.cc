@@ -24,6 +24,32 @@ Duration Member::Impl::dead_after(const Peer& peer) const {
   return std::max<Duration>(silence_limit(), peer.last.hb_interval * peer.last.hb_threshold);
 }
 
+bool SequenceLog::note(uint64_t sequence) {
+  if (sequence > latest_) {
+    const uint64_t step = sequence - latest_;
+    before_ = step > 64 ? 0 : (step == 64 ? 0 : before_ << step) | uint64_t{1} << (step - 1);
+    if (latest_ == 0) before_ = ~uint64_t{0};  // what was before the first we heard is not missed
+    if (latest_ != 0) missed_ += step - 1;
+    latest_ = sequence;
+    ++heard_;
+    return true;
+  }
+  const uint64_t back = latest_ - sequence;
+  if (back == 0 || back > 64 || (before_ >> (back - 1) & 1) != 0) return false;
+  before_ |= uint64_t{1} << (back - 1);
+  if (missed_ > 0) --missed_;  // it was late, not lost
+  ++heard_;
+  return true;
+}
+
+void Jitter::note(Instant arrival, uint64_t sequence, Duration interval) {
+  const Duration gap = arrival - last_;
+  const bool regular = sequence == sequence_ + 1 && gap > interval / 2 && gap < 2 * interval;
+  if (regular) value_ += (std::max(gap - interval, interval - gap) - value_) / 16;
+  last_ = arrival;
+  sequence_ = sequence;
+}
+
 bool Member::Impl::alive(UnitId unit) const {
   const auto it = peers.find(unit);
   return it != peers.end() && it->second.alive;
@@ -55,30 +81,41 @@ Peer* Member::Impl::peer_for(UnitId unit) {
   return &peer;
 }
 
-void Member::Impl::hear(LinkIndex link, LinkIndex /*sent_on*/, const Heartbeat& heartbeat) {
-  if (heartbeat.unit == settings.unit) return;
+void Member::Impl::hear_on_link(Peer& peer, LinkIndex link, LinkIndex sent_on, const Heartbeat& heartbeat) {
+  PeerOnLink& on_link = peer.links[link];
+  on_link.silence = {now, now};
+  on_link.sent_on = sent_on;
+  if (on_link.log.note(heartbeat.sequence)) on_link.jitter.note(now, heartbeat.sequence, heartbeat.hb_interval);
+}
+
+void Member::Impl::hear(LinkIndex link, LinkIndex sent_on, const Heartbeat& heartbeat) {
+  if (heartbeat.unit == settings.unit || sent_on.value >= kLinks || links.count(link) == 0) return;
   Peer* peer = peer_for(heartbeat.unit);
   if (peer == nullptr) return;
-  const bool known = peer->heartbeats > 0;
+  const bool known = peer->log.heard() > 0;
   const bool same_run = known && peer->last.boot_epoch == heartbeat.boot_epoch;
   const auto& former = peer->former_epochs;
   if (std::find(former.begin(), former.end(), heartbeat.boot_epoch) != former.end()) return;
   if (same_run && heartbeat.sequence <= peer->last.sequence) {  // a copy from another link, or late
-    peer->links[link] = {now, now};
+    peer->log.note(heartbeat.sequence);
+    hear_on_link(*peer, link, sent_on, heartbeat);
     return;
   }
   if (known && !same_run) {
     peer->former_epochs.push_back(peer->last.boot_epoch);
     if (peer->former_epochs.size() > kMaxFormerEpochs) peer->former_epochs.erase(peer->former_epochs.begin());
     if (peer->alive) lose(*peer, to_string(peer->unit) + " restarted");
+    begin_run(*peer);
   }
   const bool continues = same_run && peer->alive;
-  if (continues) peer->missed += heartbeat.sequence - peer->last.sequence - 1;
+  if (same_run && !peer->alive) begin_run(*peer);  // what went by while it was dead is no news
   note_changes(*peer, heartbeat, continues);
-  ++peer->heartbeats;
+  peer->log.note(heartbeat.sequence);
+  peer->jitter.note(now, heartbeat.sequence, heartbeat.hb_interval);
   peer->last = heartbeat;
   peer->silence = {now, now};
-  peer->links[link] = {now, now};
+  hear_on_link(*peer, link, sent_on, heartbeat);
+  take_hearings(*peer);
   if (heartbeat.leaving) {
     if (peer->alive) lose(*peer, to_string(peer->unit) + " left in order");
   } else if (!peer->alive) {
@@ -110,6 +147,14 @@ void Member::Impl::note_changes(const Peer& peer, const Heartbeat& heartbeat, bo
   }
 }
 
+void Member::Impl::begin_run(Peer& peer) {
+  peer.log.begin_run();
+  for (auto& [index, on_link] : peer.links) on_link.log.begin_run();
+  peer.heard_us = false;
+  peer.deaf_since.reset();
+  peer.relayed_from = Instant::min();
+}
+
 void Member::Impl::lose(Peer& peer, std::string evidence) {
   peer.alive = false;
   peer.lost_because = evidence;
@@ -119,7 +164,7 @@ void Member::Impl::lose(Peer& peer, std::string evidence) {
 void Member::Impl::lose_silent_peers() {
   for (auto& [unit, peer] : peers) {
     if (!peer.alive || now < death_of(peer)) continue;
-    const std::string where = link_names();
+    const std::string where = silent_links();
     lose(peer, "no heartbeat of " + to_string(unit) + " for " + words_ms(now - peer.silence.heard) +
                    (where.empty() ? "" : " on " + where));
   }
@@ -138,7 +183,7 @@ void Member::Impl::forgive(Duration lateness) {
   const auto later = [&](Instant& t) { t = std::min(now, t + lateness); };
   for (auto& [unit, peer] : peers) {
     later(peer.silence.from);
-    for (auto& [link, silence] : peer.links) later(silence.from);
+    for (auto& [link, on_link] : peer.links) later(on_link.silence.from);
   }
   for (auto& [id, v] : vsds) {
     v.hold_until += lateness;

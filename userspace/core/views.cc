@@ -16,8 +16,18 @@ std::vector<VsdView> Member::vsds() const {
 std::vector<PeerView> Member::peers() const {
   std::vector<PeerView> views;
   for (const auto& [unit, peer] : impl_->peers) {
-    PeerView view{unit, peer.alive, peer.silence.heard, peer.heartbeats, peer.missed, {}, Duration(0), peer.last};
-    for (const auto& [link, silence] : peer.links) view.links[link] = {silence.heard, 0, 0, Duration(0), true};
+    PeerView view{.unit = unit,
+                  .alive = peer.alive,
+                  .last_heard = peer.silence.heard,
+                  .heartbeats = peer.log.heard(),
+                  .missed = peer.log.missed(),
+                  .links = {},
+                  .jitter = peer.jitter.value(),
+                  .last = peer.last};
+    for (const auto& [link, on_link] : peer.links) {
+      view.links[link] = {on_link.silence.heard, on_link.log.heard(), on_link.log.missed(), on_link.jitter.value(),
+                          impl_->both_ways(peer, link)};
+    }
     views.push_back(std::move(view));
   }
   return views;
@@ -25,7 +35,11 @@ std::vector<PeerView> Member::peers() const {
 
 std::map<LinkIndex, LinkView> Member::links() const {
   std::map<LinkIndex, LinkView> views;
-  for (const auto& [index, link] : impl_->links) views[index] = {link.facts, link.alive, {}, 0, 0, 0};
+  for (const auto& [index, link] : impl_->links) {
+    const Probing& probing = link.probing;
+    const std::string cause = link.alive ? link.cause : impl_->why_dead(index, link);
+    views[index] = {link.facts, link.alive, cause, probing.sent, probing.answered, probing.unanswered};
+  }
   return views;
 }
 

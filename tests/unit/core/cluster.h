@@ -64,7 +64,16 @@ struct Solo {
             .boot_epoch = unit,
             .sequence = ++sequence,
             .hb_interval = kInterval,
-            .vsds = {{.vsd = kVsd0, .state = state, .priority = priority, .in_sync = true, .term = term}}};
+            .vsds = {{.vsd = kVsd0, .state = state, .priority = priority, .in_sync = true, .term = term}},
+            .heard = {hears_us()}};
+  }
+  // Says that it has just heard the last heartbeat on both links.
+  Hearing hears_us() const {
+    const Heartbeat last = said();
+    return {.unit = last.unit,
+            .epoch = static_cast<uint32_t>(last.boot_epoch),
+            .sequence = static_cast<uint32_t>(last.sequence),
+            .links = LinkSet(0b11)};
   }
   // The same, once per interval, for that long.
   void hears_for(Duration d, const Heartbeat& like) {
@@ -72,6 +81,7 @@ struct Solo {
     while (world.now() < end) {
       Heartbeat next = like;
       next.sequence = ++sequence;
+      if (!next.heard.empty()) next.heard = {hears_us()};
       world.deliver(node, kHa1, next);
       world.run_for(std::min<Duration>(kInterval, end - world.now()));
     }
