@@ -9,7 +9,7 @@
 namespace nsrp::core {
 
 Member::Impl::Impl(MemberSettings s, Instant created, uint64_t epoch, const std::vector<AdoptedLease>& adopted)
-    : settings(std::move(s)), now(created), boot_epoch(epoch), probe_id(epoch >> 1) {
+    : settings(std::move(s)), now(created), boot_epoch(epoch), first_probe_id(epoch >> 1), probe_id(first_probe_id) {
   for (const VsdSettings& vsd : settings.vsds) {
     Vsd& v = vsds[vsd.id];
     v.settings = vsd;

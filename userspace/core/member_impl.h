@@ -343,7 +343,8 @@ struct Member::Impl {
   uint64_t sequence = 0;
   Instant spoke{};                                              // the last heartbeat
   std::array<std::pair<uint64_t, Instant>, 256> spoke_times{};  // by sequence
-  uint64_t probe_id = 0;
+  const uint64_t first_probe_id;  // not to be guessed from afar
+  uint64_t probe_id;
   bool on_secondary = false;  // heartbeats go over the secondary path, too
   bool speak_now = false;
   std::optional<Heartbeat> said;  // the last heartbeat, but for whom it said to hear

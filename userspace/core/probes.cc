@@ -63,9 +63,8 @@ void Member::Impl::send_probe(LinkIndex index, Probing& probing, std::optional<M
 
 // An answer that took longer than the next request is one all the same.
 void Member::Impl::probe_answered(LinkIndex index, uint64_t id) {
-  constexpr uint64_t kMemory = 1024;
   const auto it = links.find(index);
-  if (it == links.end() || id > probe_id || id + kMemory < probe_id) return;
+  if (it == links.end() || id > probe_id || id <= first_probe_id) return;
   Probing& probing = it->second.probing;
   ++probing.answered;
   probing.unanswered = 0;
