@@ -6,51 +6,55 @@
 namespace nsrp::sim {
 
 using namespace core;
+using namespace golden;
 
-namespace {
-constexpr Duration kUsualDelay = std::chrono::microseconds(500);
+World::World() {
+  for (auto& row : direct_) row.fill(Instant::min());
+  for (auto& row : relayed_) row.fill(Instant::min());
 }
 
-Instant DataPathLease::effective_until() const {
-  if (!peer_seen || alone_grace.count() == 0) return until;
-  return std::min(until, *peer_seen + alone_grace);
-}
-
-NodeId World::add(MemberSettings settings, Duration clock_offset) {
-  Node node;
+NodeId World::add(MemberSettings settings, Clock clock) {
+  if (nodes_.size() == kMaxNodes) throw std::logic_error("too many nodes");
+  Node& node = nodes_.emplace_back();
   node.settings = std::move(settings);
-  node.clock_offset = clock_offset;
-  nodes_.push_back(std::move(node));
+  node.clock = clock;
   return nodes_.size() - 1;
+}
+
+void World::set_links(NodeId id, LinkSet links) {
+  nodes_[id].links = links;
+}
+
+LinkFacts World::facts(const Node& node, LinkIndex link) const {
+  static constexpr std::array<const char*, core::kLinks> kNames{"ha1", "ha2", "ha3", "eth1", "eth2"};
+  return {.present = true, .carrier = node.carrier[link.value], .speed_mbps = 1000, .name = kNames[link.value]};
 }
 
 void World::start(NodeId id) {
   Node& node = nodes_[id];
+  std::erase_if(node.leases, [&](const auto& entry) { return entry.second.effective_until() <= local(node); });
   std::vector<AdoptedLease> adopted;
-  for (const auto& [vsd, lease] : node.leases) {
-    if (lease.effective_until() > now_) {
-      adopted.push_back({vsd, lease.effective_until() + node.clock_offset, lease.term});
-    }
-  }
-  std::erase_if(node.leases, [&](const auto& entry) { return entry.second.effective_until() <= now_; });
-  node.paused = false;
-  node.awake_since = now_;
-  node.socket.clear();
+  for (const auto& [vsd, lease] : node.leases) adopted.push_back({vsd, lease.effective_until(), lease.term});
+  node.pause = Pause::kNone;
+  node.waiting.clear();
   node.member = std::make_unique<Member>(node.settings, local(node), (id + 1) * 1000 + ++node.boots, adopted);
-  for (uint8_t link = 0; link < kLinks; ++link) {
-    const std::string name = "ha" + std::to_string(link + 1);
-    answer(id, node.member->on_link(local(node), LinkIndex{link}, {true, true, 1000, name}));
+  begin_record(node, adopted);
+  for (uint8_t link = 0; link < core::kLinks; ++link) {
+    if (node.links[link]) tell(id, LinkIn{LinkIndex{link}, facts(node, LinkIndex{link})});
   }
-  call(id, [](Member& member, Instant now) { return member.start(now); });
-  set_in_sync(id, node.in_sync);
-  if (!node.operable) set_health(id, false);
+  tell(id, Start{});
+  tell(id, SyncIn{node.in_sync, node.rto_peer});
+  for (const auto& [vsd, operable] : node.operable) {
+    if (!operable) tell(id, HealthIn{vsd, false, "a monitor failed"});
+  }
 }
 
 void World::kill(NodeId id) {
-  nodes_[id].member.reset();
-  nodes_[id].paused = false;
-  nodes_[id].socket.clear();
-  nodes_[id].wake = Instant::max();
+  Node& node = nodes_[id];
+  node.member.reset();
+  node.pause = Pause::kNone;
+  node.waiting.clear();
+  node.wake = Instant::max();
 }
 
 void World::power_off(NodeId id) {
@@ -59,47 +63,67 @@ void World::power_off(NodeId id) {
 }
 
 void World::pause(NodeId id) {
-  nodes_[id].paused = true;
+  nodes_[id].pause = Pause::kProcess;
 }
 
-void World::resume(NodeId id, bool timers_first) {
+void World::stop_machine(NodeId id) {
+  nodes_[id].pause = Pause::kMachine;
+  nodes_[id].stopped_at = now_;
+}
+
+void World::resume(NodeId id, bool timers_first, bool clock_halted) {
   Node& node = nodes_[id];
-  node.paused = false;
-  node.awake_since = now_;
-  if (timers_first) call(id, [](Member& member, Instant now) { return member.on_time(now); });
-  for (const Arrived& frame : std::exchange(node.socket, {})) {
+  if (std::exchange(node.pause, Pause::kNone) == Pause::kMachine) {
+    if (clock_halted) node.clock.halted(node.stopped_at, now_);
+    const auto is_frame = [](const Waiting& each) { return each.frame != nullptr; };
+    if (std::any_of(node.waiting.begin(), node.waiting.end(), is_frame)) see_peer(node);
+    if (node.member) set_alarm(id);
+  }
+  if (timers_first) tell(id, Time{});
+  for (Waiting& each : std::exchange(node.waiting, {})) {
     if (!node.member) return;
-    call(id, [&](Member& member, Instant now) {
-      return member.on_heartbeat(now, frame.link, frame.link, frame.heartbeat);
-    });
+    if (each.frame) {
+      hear(id, each.link, *each.frame);
+    } else {
+      tell(id, std::move(*each.input));
+    }
   }
 }
 
 void World::leave(NodeId id) {
-  call(id, [](Member& member, Instant now) { return member.begin_leave(now); });
+  tell(id, Leave{});
 }
 
-void World::cut_all(NodeId from, NodeId to) {
-  for (uint8_t link = 0; link < kLinks; ++link) cut(from, to, LinkIndex{link});
-}
-
-void World::heal_all() {
-  for (const auto& [from, to, link] : cuts_) {
-    if (undisturbed_since(from, to) == now_) disturbed_[{from, to}] = now_;
-  }
-  cuts_.clear();
+void World::tell(NodeId id, Input input) {
+  Node& node = nodes_[id];
+  if (!node.member) return;
+  if (node.pause != Pause::kNone)
+    return node.waiting.push_back({.link = {}, .frame = nullptr, .input = std::move(input)});
+  const Result<Actions> actions = apply(*node.member, local(node), input);
+  if (node.recorder) node.recorder->record(local(node), input, actions);
+  if (actions) answer(id, *actions);
 }
 
 void World::call(NodeId id, const std::function<Actions(Member&, Instant)>& event) {
   Node& node = nodes_[id];
-  if (!node.member) return;
-  answer(id, event(*node.member, local(node)));
+  if (node.member) answer(id, event(*node.member, local(node)));
 }
 
 Status World::command(NodeId id, VsdId vsd, ModeCommand mode) {
   Node& node = nodes_[id];
-  if (!node.member) return fail("it does not run");
-  Result<Actions> actions = node.member->on_command(local(node), vsd, mode);
+  if (!awake(id)) return fail("it does not run");
+  const Result<Actions> actions = node.member->on_command(local(node), vsd, mode);
+  if (node.recorder) node.recorder->record(local(node), Command{vsd, mode}, actions);
+  if (!actions) return fail(actions.error());
+  answer(id, *actions);
+  return {};
+}
+
+Status World::probe(NodeId id, LinkIndex link, uint8_t count) {
+  Node& node = nodes_[id];
+  if (!awake(id)) return fail("it does not run");
+  const Result<Actions> actions = node.member->on_probe_command(local(node), link, std::nullopt, count);
+  if (node.recorder) node.recorder->record(local(node), ProbeCommand{link, std::nullopt, count}, actions);
   if (!actions) return fail(actions.error());
   answer(id, *actions);
   return {};
@@ -107,114 +131,76 @@ Status World::command(NodeId id, VsdId vsd, ModeCommand mode) {
 
 void World::set_settings(NodeId id, const MemberSettings& settings) {
   nodes_[id].settings = settings;
-  call(id, [&](Member& member, Instant now) { return member.on_settings(now, settings); });
+  tell(id, SettingsIn{settings});
 }
 
-void World::set_in_sync(NodeId id, bool in_sync) {
+void World::set_in_sync(NodeId id, bool in_sync, UnitId rto_peer) {
   nodes_[id].in_sync = in_sync;
-  call(id, [&](Member& member, Instant now) { return member.on_sync(now, in_sync, UnitId{}); });
+  nodes_[id].rto_peer = rto_peer;
+  tell(id, SyncIn{in_sync, rto_peer});
 }
 
-void World::set_health(NodeId id, bool operable) {
-  nodes_[id].operable = operable;
-  call(id, [&](Member& member, Instant now) {
-    return member.on_health(now, std::nullopt, operable, "interface eth1 is down");
-  });
+void World::set_health(NodeId id, bool operable, std::optional<VsdId> vsd) {
+  nodes_[id].operable[vsd] = operable;
+  tell(id, HealthIn{vsd, operable, operable ? "" : "a monitor failed"});
+}
+
+void World::set_carrier(NodeId id, LinkIndex link, bool carrier) {
+  Node& node = nodes_[id];
+  if (node.carrier[link.value] == carrier) return;
+  node.carrier[link.value] = carrier;
+  if (node.links[link.value]) tell(id, LinkIn{link, facts(node, link)});
+}
+
+bool World::operable(NodeId id, VsdId vsd) const {
+  const auto& marks = nodes_[id].operable;
+  const auto good = [&](std::optional<VsdId> key) { return !marks.contains(key) || marks.at(key); };
+  return good(std::nullopt) && good(vsd);
 }
 
 void World::deliver(NodeId id, LinkIndex link, const Heartbeat& heartbeat) {
-  take_frame(id, {link, heartbeat});
+  Frame frame{.from = id, .sent = now_, .heartbeat = heartbeat, .heard = {}};
+  frame.heard.fill(Instant::min());
+  take_frame(id, link, std::make_shared<const Frame>(std::move(frame)));
 }
 
-void World::answer(NodeId id, Actions actions) {
+void World::answer(NodeId id, const Actions& actions) {
   for (const Action& action : actions) {
-    history_.push_back({now_, id, action});
+    if (keeps_history_) history_.push_back({now_, id, action});
     carry_out(id, action);
   }
+  if (nodes_[id].member) set_alarm(id);
+  if (acted) acted(id, actions);
+}
+
+void World::set_alarm(NodeId id) {
   Node& node = nodes_[id];
+  const Instant deadline = node.member->next_deadline();
   node.wake = Instant::max();
-  if (node.member) {
-    const Instant deadline = node.member->next_deadline();
-    if (deadline != Instant::max()) {
-      node.wake = deadline - node.clock_offset + (lateness ? lateness(id) : Duration(0));
-    }
-  }
-}
-
-void World::carry_out(NodeId id, const Action& action) {
-  Node& node = nodes_[id];
-  if (const auto* grant = std::get_if<GrantLease>(&action)) {
-    node.leases[grant->vsd] = {grant->until - node.clock_offset, grant->alone_grace, std::nullopt, grant->term};
-  } else if (const auto* revoke = std::get_if<RevokeLease>(&action)) {
-    node.leases.erase(revoke->vsd);
-  } else if (const auto* hb = std::get_if<SendHeartbeat>(&action)) {
-    send(id, *hb);
-  } else if (const auto* start = std::get_if<StartBarrier>(&action)) {
-    const std::optional<Duration> takes = barrier ? barrier(id) : std::optional(kUsualDelay * 4);
-    if (takes) events_.emplace(now_ + *takes, Event{id, node.boots, std::nullopt, start->vsd});
-  } else if (std::holds_alternative<MayExit>(action)) {
-    power_off(id);  // a daemon that stops in order takes its programs with it
-  }
-}
-
-void World::send(NodeId from, const SendHeartbeat& what) {
-  const Heartbeat& heartbeat = what.heartbeat;
-  for (NodeId to = 0; to < nodes_.size(); ++to) {
-    if (to == from) continue;
-    bool arrives = false;
-    for (uint8_t l = 0; l < kLinks; ++l) {
-      const LinkIndex link{l};
-      if (!what.links.test(l) || cuts_.contains({from, to, link})) continue;
-      const std::optional<Duration> takes = delay ? delay(from, to, link) : std::optional(kUsualDelay);
-      if (!takes) continue;
-      arrives = true;
-      events_.emplace(now_ + *takes, Event{to, 0, Arrived{link, heartbeat}, VsdId{}});
-    }
-    if (!arrives) disturbed_[{from, to}] = now_;
-  }
-}
-
-void World::take_frame(NodeId id, const Arrived& frame) {
-  Node& node = nodes_[id];
-  for (auto& [vsd, lease] : node.leases) {
-    if (lease.alone_grace.count() > 0 && !lease.peer_seen) lease.peer_seen = now_;
-  }
-  if (!node.member) return;
-  if (node.paused) {
-    node.socket.push_back(frame);
-    return;
-  }
-  call(id,
-       [&](Member& member, Instant now) { return member.on_heartbeat(now, frame.link, frame.link, frame.heartbeat); });
-}
-
-void World::take(const Event& event) {
-  Node& node = nodes_[event.node];
-  if (event.frame) return take_frame(event.node, *event.frame);
-  if (node.paused || node.boots != event.boot) return;  // a barrier of another life
-  call(event.node, [&](Member& member, Instant now) { return member.on_barrier_done(now, event.barrier_of); });
+  if (deadline != Instant::max()) node.wake = node.clock.when(deadline) + (lateness ? lateness(id) : Duration(0));
 }
 
 bool World::step(Instant limit) {
   NodeId sleeper = nodes_.size();
-  Instant at = events_.empty() ? Instant::max() : events_.begin()->first;
+  Instant at = events_.empty() ? Instant::max() : events_.front().at;
   for (NodeId id = 0; id < nodes_.size(); ++id) {
-    if (!nodes_[id].member || nodes_[id].paused || nodes_[id].wake >= at) continue;
+    if (!awake(id) || nodes_[id].wake >= at) continue;
     at = nodes_[id].wake;
     sleeper = id;
   }
   if (at > limit) return false;
   now_ = std::max(now_, at);
+  ++events_done_;
   if (sleeper < nodes_.size()) {
-    Node& node = nodes_[sleeper];
-    const bool stalled = local(node) - node.member->next_deadline() > node.settings.hb_interval / 2;
-    if (stalled) node.awake_since = now_;
-    call(sleeper, [](Member& member, Instant now) { return member.on_time(now); });
+    tell(sleeper, Time{});
     if (nodes_[sleeper].member && nodes_[sleeper].member->next_deadline() <= local(nodes_[sleeper])) {
       throw std::logic_error("a deadline that has passed is still to come");
     }
   } else {
-    const Event event = events_.extract(events_.begin()).mapped();
+    const auto later = [](const Event& a, const Event& b) { return std::tie(a.at, a.order) > std::tie(b.at, b.order); };
+    std::pop_heap(events_.begin(), events_.end(), later);
+    const Event event = std::move(events_.back());
+    events_.pop_back();
     take(event);
   }
   if (after_event) after_event();
@@ -224,7 +210,7 @@ bool World::step(Instant limit) {
 void World::run_until(Instant t) {
   while (step(t)) {
   }
-  now_ = t;
+  now_ = std::max(now_, t);
 }
 
 bool World::run_until_true(Duration limit, const std::function<bool()>& condition) {
@@ -236,104 +222,6 @@ bool World::run_until_true(Duration limit, const std::function<bool()>& conditio
     }
   }
   return true;
-}
-
-VsdState World::state(NodeId id, VsdId vsd) const {
-  for (const VsdView& view : nodes_[id].member->vsds()) {
-    if (view.settings.id == vsd) return view.state;
-  }
-  throw std::logic_error("no such VSD");
-}
-
-uint64_t World::term(NodeId id, VsdId vsd) const {
-  for (const VsdView& view : nodes_[id].member->vsds()) {
-    if (view.settings.id == vsd) return view.term;
-  }
-  throw std::logic_error("no such VSD");
-}
-
-std::string World::cause(NodeId id, VsdId vsd) const {
-  for (const VsdView& view : nodes_[id].member->vsds()) {
-    if (view.settings.id == vsd) return view.cause;
-  }
-  throw std::logic_error("no such VSD");
-}
-
-const DataPathLease* World::lease(NodeId id, VsdId vsd) const {
-  const auto it = nodes_[id].leases.find(vsd);
-  return it == nodes_[id].leases.end() ? nullptr : &it->second;
-}
-
-bool World::forwards(NodeId id, VsdId vsd) const {
-  const DataPathLease* found = lease(id, vsd);
-  return found != nullptr && now_ < found->effective_until();
-}
-
-std::optional<Instant> World::awake_since(NodeId id) const {
-  const Node& node = nodes_[id];
-  return node.member && !node.paused ? std::optional(node.awake_since) : std::nullopt;
-}
-
-Instant World::undisturbed_since(NodeId from, NodeId to) const {
-  bool open = false;
-  for (uint8_t link = 0; link < kLinks; ++link) open |= !cuts_.contains({from, to, LinkIndex{link}});
-  if (!open) return now_;
-  const auto it = disturbed_.find({from, to});
-  return it == disturbed_.end() ? Instant::min() : it->second;
-}
-
-std::string describe(const Action& action) {
-  struct Words {
-    std::string operator()(const SendHeartbeat& a) const {
-      std::string text = "heartbeat " + std::to_string(a.heartbeat.sequence);
-      for (const VsdAdvert& vsd : a.heartbeat.vsds) {
-        text += " [" + std::to_string(vsd.vsd.value) + " " + std::string(to_string(vsd.state)) + " term " +
-                std::to_string(vsd.term) + (vsd.wants_master ? " wants" : "") + (vsd.in_sync ? "" : " unsynced") +
-                (vsd.handed_to == UnitId{} ? "" : " handed to " + to_string(vsd.handed_to)) + "]";
-      }
-      return text + (a.heartbeat.leaving ? " leaving" : "");
-    }
-    std::string operator()(const GrantLease& a) const {
-      return "grant " + std::to_string(a.vsd.value) + " term " + std::to_string(a.term) +
-             (a.alone_grace.count() > 0 ? " alone" : "");
-    }
-    std::string operator()(const RevokeLease& a) const { return "revoke " + std::to_string(a.vsd.value); }
-    std::string operator()(const Announce& a) const { return "announce " + std::to_string(a.vsd.value); }
-    std::string operator()(const StartBarrier& a) const { return "barrier " + std::to_string(a.vsd.value); }
-    std::string operator()(const StateChanged& a) const {
-      return "VSD " + std::to_string(a.vsd.value) + " " + std::string(to_string(a.from)) + " -> " +
-             std::string(to_string(a.to)) + ": " + a.cause;
-    }
-    std::string operator()(const PeerUp& a) const { return "peer up " + to_string(a.unit); }
-    std::string operator()(const PeerLost& a) const { return "peer lost: " + a.evidence; }
-    std::string operator()(const Conflict& a) const {
-      return "conflict with " + to_string(a.other) + (a.survives ? ", survives" : ", yields");
-    }
-    std::string operator()(const LinkRolesChanged& a) const {
-      const auto name = [](std::optional<LinkIndex> l) { return l ? std::to_string(l->value) : "none"; };
-      return "links: control " + name(a.control) + ", data " + name(a.data);
-    }
-    std::string operator()(const LinkStateChanged& a) const {
-      return "link " + std::to_string(a.link.value) + (a.alive ? " up: " : " down: ") + a.cause;
-    }
-    std::string operator()(const SendProbe& a) const { return "probe on link " + std::to_string(a.link.value); }
-    std::string operator()(const ProbesDone& a) const {
-      return std::to_string(a.answered) + " of " + std::to_string(a.sent) + " probes answered";
-    }
-    std::string operator()(const MayExit&) const { return "may exit"; }
-  };
-  return std::visit(Words{}, action);
-}
-
-std::string World::trace(size_t last_lines) const {
-  std::string text;
-  const size_t skip = history_.size() > last_lines ? history_.size() - last_lines : 0;
-  for (size_t i = skip; i < history_.size(); ++i) {
-    const Happened& h = history_[i];
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(h.at.time_since_epoch()).count();
-    text += std::to_string(us) + " us  node " + std::to_string(h.node) + "  " + describe(h.action) + "\n";
-  }
-  return text;
 }
 
 }  // namespace nsrp::sim
