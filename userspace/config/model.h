@@ -19,6 +19,7 @@ struct VsdGroup {
   uint8_t priority = 100;
   bool preempt = false;
   seconds hold_down{0};
+  bool ineligible = false;  // `mode ineligible`
   bool operator==(const VsdGroup&) const = default;
 };
 

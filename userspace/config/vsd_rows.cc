@@ -51,6 +51,11 @@ Status set_preempt(Config& config, const Values& values) {
   return {};
 }
 
+Status set_ineligible(Config& config, const Values& values) {
+  group_of(config, values).ineligible = true;
+  return {};
+}
+
 Status set_hold_down(Config& config, const Values& values) {
   group_of(config, values).hold_down = seconds(values.number("hold-down"));
   return {};
@@ -113,6 +118,11 @@ constexpr Row kRows[] = {
      for_each_group<&VsdGroup::preempt>},
     {"unset nsrp vsd-group id <vsd> preempt", CommandId::kSet, "Leave a working master in place", Propagation::kNever,
      restore_in_group<&VsdGroup::preempt>},
+    {"set nsrp vsd-group id <vsd> mode ineligible", CommandId::kSet,
+     "Take no part in the election of the group's master, after a restart neither", Propagation::kNever, set_ineligible,
+     for_each_group<&VsdGroup::ineligible>},
+    {"unset nsrp vsd-group id <vsd> mode", CommandId::kSet, "Take part in the election, through the initial state",
+     Propagation::kNever, restore_in_group<&VsdGroup::ineligible>},
     {"set nsrp vsd-group init-hold <init-hold>", CommandId::kSet,
      "Heartbeat intervals that a member stays in the initial state", Propagation::kAlways, assign<&Config::init_hold>,
      shown<&Config::init_hold>},

@@ -41,6 +41,7 @@ std::optional<std::string> Member::Impl::refusal(VsdId vsd, ModeCommand mode) co
 }
 
 void Member::Impl::command(Vsd& v, ModeCommand mode) {
+  v.bows_out = false;  // the operator's word of now goes before the configuration's
   if (v.state == VsdState::kMaster) {
     if (mode == ModeCommand::kBackup) command_master_away(v, VsdState::kBackup, "mode backup was commanded");
     if (mode == ModeCommand::kInitial) command_master_away(v, VsdState::kInitial, "mode init was commanded");

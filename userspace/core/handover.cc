@@ -58,6 +58,11 @@ void Member::Impl::lead(Vsd& v) {
     if (next == nullptr) return step_down(v, VsdState::kBackup, "the daemon stops and nobody can take over");
     return begin_handover(v, next->unit, VsdState::kBackup, "the daemon stops", false);
   }
+  if (v.bows_out && !v.handover) {
+    // Manual ch. 3: the last device that is able to be master goes on being it.
+    const Peer* next = successor(v);
+    if (next != nullptr) return begin_handover(v, next->unit, VsdState::kIneligible, "configured as ineligible", false);
+  }
   if (!v.handover) answer_wants(v);
 }
 

@@ -15,6 +15,7 @@ Member::Impl::Impl(MemberSettings s, Instant created, uint64_t epoch, const std:
     v.settings = vsd;
     v.since = now;
     v.cause = "the device starts";
+    v.bows_out = vsd.ineligible;
   }
   for (const AdoptedLease& lease : adopted) {
     const auto it = vsds.find(lease.vsd);
@@ -77,6 +78,10 @@ Actions Member::Impl::settle() {
 }
 
 void Member::Impl::evaluate(Vsd& v) {
+  if (v.bows_out && v.state != VsdState::kMaster) {
+    v.bows_out = false;
+    if (v.state != VsdState::kIneligible) set_state(v, VsdState::kIneligible, "configured as ineligible");
+  }
   switch (v.state) {
     case VsdState::kMaster:
       return lead(v);

@@ -37,7 +37,8 @@ struct VsdSettings {
   VsdId id;
   uint8_t priority = 100;  // 1..254
   bool preempt = false;
-  seconds hold_down{0};  // 0..600 s
+  seconds hold_down{0};     // 0..600 s
+  bool ineligible = false;  // `set … mode ineligible`: takes no part in the election
 };
 
 struct ProbeSettings {  // `set nsrp ha-link probe`

@@ -51,6 +51,8 @@ struct Vsd {
   std::optional<Instant> doubt_until;
   std::set<UnitId> conflicts;  // other masters we have met and outrank
 
+  bool bows_out = false;  // configured ineligible, and still to become so
+
   uint8_t announces_left = 0;
   Instant next_announce{};
   Duration announce_gap{};

@@ -36,7 +36,10 @@ void Member::Impl::apply_settings(MemberSettings next) {
     const auto [it, added] = vsds.try_emplace(vsd.id);
     Vsd& v = it->second;
     if (!added && v.settings.priority != vsd.priority) stand_from = now + interval() / 2;
+    if (added || v.settings.ineligible != vsd.ineligible) v.bows_out = vsd.ineligible;
+    const bool comes_back = !added && v.settings.ineligible && !vsd.ineligible;
     v.settings = vsd;
+    if (comes_back && v.state == VsdState::kIneligible) become_initial(v, "configured as ineligible no longer");
     if (added) {
       v.since = now;
       v.cause = "the VSD group was added";

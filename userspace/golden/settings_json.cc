@@ -12,14 +12,16 @@ Json vsd_json(const VsdSettings& vsd) {
   return {{"id", vsd.id.value},
           {"priority", vsd.priority},
           {"preempt", vsd.preempt},
-          {"hold_down_s", vsd.hold_down.count()}};
+          {"hold_down_s", vsd.hold_down.count()},
+          {"ineligible", vsd.ineligible}};
 }
 
 VsdSettings vsd_from(const Json& json) {
   return {.id = VsdId{json.at("id").get<uint8_t>()},
           .priority = json.at("priority").get<uint8_t>(),
           .preempt = json.at("preempt").get<bool>(),
-          .hold_down = seconds(json.at("hold_down_s").get<int64_t>())};
+          .hold_down = seconds(json.at("hold_down_s").get<int64_t>()),
+          .ineligible = json.at("ineligible").get<bool>()};
 }
 
 }  // namespace

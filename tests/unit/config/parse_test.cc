@@ -20,7 +20,7 @@ TEST_CASE("an unknown word is named, with its place and what is allowed there") 
         "interface, monitor, rto-mirror, secondary-path, vsd-group");
   CHECK(parse_error("show nsrp") == "unknown command \"show\"; allowed: clear, exec, get, reset, save, set, unset");
   CHECK(parse_error("set nsrp vsd-group id 0 foo") ==
-        "unknown keyword \"foo\" after \"set nsrp vsd-group id 0\"; allowed: preempt, priority");
+        "unknown keyword \"foo\" after \"set nsrp vsd-group id 0\"; allowed: mode, preempt, priority");
   CHECK(parse_error("set nsrp \"\"") ==
         "unknown keyword \"\" after \"set nsrp\"; allowed: arp, auth, cluster, data-forwarding, encrypt, ha-link, "
         "interface, monitor, rto-mirror, secondary-path, vsd-group");

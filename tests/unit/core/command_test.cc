@@ -109,3 +109,43 @@ TEST_CASE("commands that make no sense are refused with a sentence and change no
   CHECK(contains(refusal(pair.world, pair.a, ModeCommand::kBackup), "no other member"));
   CHECK(pair.roles(VsdState::kMaster, VsdState::kInoperable));
 }
+
+TEST_CASE("a member configured as ineligible hands its VSD over, stays out, and comes back through initial") {
+  Pair pair;
+  MemberSettings settings = device(0xa1, 50);
+  settings.vsds[0].ineligible = true;
+  pair.world.set_settings(pair.a, settings);
+  pair.world.run_for(seconds(1));
+  CHECK(pair.roles(VsdState::kIneligible, VsdState::kMaster));
+  pair.world.power_off(pair.a);
+  pair.world.start(pair.a);
+  pair.world.run_for(seconds(3));
+  CHECK(pair.roles(VsdState::kIneligible, VsdState::kMaster));
+  settings.vsds[0].ineligible = false;
+  pair.world.set_settings(pair.a, settings);
+  CHECK(pair.world.state(pair.a) == VsdState::kInitial);
+  pair.world.run_for(seconds(3));
+  CHECK(pair.roles(VsdState::kPrimaryBackup, VsdState::kMaster));
+}
+
+TEST_CASE("the last member able to be master keeps mastering though it is configured as ineligible") {
+  Solo solo;
+  solo.world.run_for(seconds(3));
+  REQUIRE(solo.state() == VsdState::kMaster);
+  MemberSettings settings = device(0xb1);
+  settings.vsds[0].ineligible = true;
+  solo.world.set_settings(solo.node, settings);
+  solo.world.run_for(seconds(3));
+  CHECK(solo.state() == VsdState::kMaster);
+}
+
+TEST_CASE("the operator's word goes before the configured ineligibility until the next start") {
+  MemberSettings settings = device(0xb1);
+  settings.vsds[0].ineligible = true;
+  Solo solo(settings);
+  solo.world.run_for(seconds(3));
+  REQUIRE(solo.state() == VsdState::kIneligible);
+  REQUIRE(solo.world.command(solo.node, kVsd0, ModeCommand::kBackup).has_value());
+  solo.world.run_for(seconds(3));
+  CHECK(solo.state() == VsdState::kMaster);
+}
