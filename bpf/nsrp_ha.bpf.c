@@ -8,12 +8,16 @@
 
 #include "datalink.h"
 
-/* Where the cluster id sits in every NSRP frame, whatever its version (docs/protocol.md). */
+/* What every NSRP frame begins with, whatever its version (docs/protocol.md). */
 struct nsrp_frame_head {
 	struct ethhdr eth;
+	nsrp_u16 magic[2]; /* halfwords: 14 bytes of Ethernet leave it unaligned */
 	nsrp_u8 version;
+	nsrp_u8 type;
 	nsrp_u8 cluster_id;
 } __attribute__((packed, aligned(2)));
+
+#define NSRP_FRAME_HEARTBEAT 1
 
 static __always_inline void nsrp_note_heartbeat(const struct ethhdr *eth, const void *end,
 						const nsrp_u8 *own_mac)
@@ -23,6 +27,9 @@ static __always_inline void nsrp_note_heartbeat(const struct ethhdr *eth, const 
 
 	nsrp_count(NSRP_CNT_ha_frames);
 	if ((const void *)(frame + 1) > end || !link || frame->cluster_id != link->cluster_id)
+		return;
+	if (frame->magic[0] != bpf_htons(0x4e53) || frame->magic[1] != bpf_htons(0x5250) ||
+	    frame->type != NSRP_FRAME_HEARTBEAT)
 		return;
 	if (!nsrp_same_mac(eth->h_source, own_mac))
 		nsrp_stamp_peer_seen();

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "test_box.h"
+#include "wire/bodies.h"
 
 using namespace nsrp;
 using namespace nsrp::test;
@@ -17,8 +18,16 @@ bool answers_as_master(TestBox& box) {
              .verdict == XDP_TX;
 }
 
-Bytes heartbeat(uint8_t cluster, std::string_view source = kPeerHaMac) {
-  return PacketBuilder().ethernet(source, kBroadcast).ethertype(NSRP_ETHERTYPE).payload({1, cluster, 0, 0}).build();
+// As daemons send it: what the program looks for must be where they put it.
+Bytes heartbeat(uint8_t cluster, std::string_view source = kPeerHaMac,
+                wire::FrameType type = wire::FrameType::kHeartbeat) {
+  return wire::encode_frame({.source = *MacAddress::parse(source),
+                             .type = type,
+                             .cluster = ClusterId{cluster},
+                             .unit = UnitId{0x02bb0000000a},
+                             .epoch = 1,
+                             .counter = 1},
+                            wire::encode(wire::HeartbeatBody{}));
 }
 
 constexpr VsdId kVsd{0};
@@ -91,11 +100,16 @@ TEST_CASE("a heartbeat stamps every lonely VSD, the last one too") {
   for (uint8_t vsd = 0; vsd < NSRP_MAX_VSDS; ++vsd) CHECK(box.datapath().lease(VsdId{vsd}).peer_seen != Instant{});
 }
 
-TEST_CASE("frames of another cluster, our own echo and stubs are no sign of a peer") {
+TEST_CASE("frames of another cluster, our own echo, probes, foreign frames and stubs are no sign of a peer") {
   TestBox box;
   box.datapath().grant_lease(kVsd, now() + seconds{60}, seconds{30}, 1);
-  const Bytes stub = PacketBuilder().ethernet(kPeerHaMac, kBroadcast).ethertype(NSRP_ETHERTYPE).payload({1}).build();
-  for (const Bytes& frame : {heartbeat(2), heartbeat(1, kHaMac), stub}) CHECK(box.ha_in(frame).verdict == XDP_PASS);
+  const Bytes probe = heartbeat(1, kPeerHaMac, wire::FrameType::kProbeRequest);
+  Bytes foreign = heartbeat(1), stub = heartbeat(1);
+  foreign[14] ^= 1;
+  stub.resize(20);
+  for (const Bytes& frame : {heartbeat(2), heartbeat(1, kHaMac), probe, foreign, stub}) {
+    CHECK(box.ha_in(frame).verdict == XDP_PASS);
+  }
   CHECK(box.datapath().lease(kVsd).peer_seen == Instant{});
-  CHECK(box.counted() == Counted{{"ha_frames", 3}});
+  CHECK(box.counted() == Counted{{"ha_frames", 5}});
 }

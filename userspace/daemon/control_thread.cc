@@ -35,6 +35,7 @@ Result<std::unique_ptr<ControlThread>> ControlThread::start(kernel::Datapath& da
   Result<std::unique_ptr<io::Loop>> loop = io::Loop::create();
   if (!loop) return fail(loop.error());
   control->loop_ = std::move(*loop);
+  control->frames_ = std::make_unique<HaFrames>(*control->loop_, boot_epoch, control->frame_handlers());
   control->thread_ = std::thread([self = control.get()] { self->run(); });
   pthread_setname_np(control->thread_.native_handle(), "nsrp-control");
   control->realtime_ = become_realtime(control->thread_);
@@ -49,15 +50,34 @@ ControlThread::~ControlThread() {
 
 void ControlThread::run() {
   loop_->run();
-  links_.clear();  // watches end on the thread of their loop
+  frames_->close_links();  // watches end on the thread of their loop
+}
+
+HaFrames::Handlers ControlThread::frame_handlers() {
+  return {.heartbeat = [this](core::LinkIndex link, core::LinkIndex sent_on,
+                              const core::Heartbeat& heartbeat) { on_heartbeat(link, sent_on, heartbeat); },
+          .probe_answer =
+              [this](core::LinkIndex link, uint64_t id) {
+                if (member_) carry_out(member_->on_probe_answer(io::now(), link, id));
+              },
+          .peers_changed =
+              [this] {
+                publish();
+                callbacks_.on_change();
+              },
+          .turn_ended =
+              [this] {
+                schedule();
+                publish();
+              }};
 }
 
 void ControlThread::set_settings(std::optional<core::MemberSettings> settings, ClusterId cluster,
                                  uint64_t config_checksum) {
   loop_->post([this, settings = std::move(settings), cluster, config_checksum] {
-    cluster_ = cluster;
-    config_checksum_ = config_checksum;
+    if (settings) frames_->join(HaFrames::Identity{settings->unit, cluster, config_checksum});
     apply_settings(settings);
+    if (!settings) frames_->join(std::nullopt);
   });
 }
 
@@ -66,12 +86,9 @@ void ControlThread::apply_settings(std::optional<core::MemberSettings> settings)
     if (member_) carry_out(member_->begin_leave(io::now()));
     for (const core::VsdView& vsd : state_.vsds) datapath_.revoke_lease(vsd.settings.id);
     member_.reset();
-    state_.peer_addresses.clear();
-    state_.peer_checksums.clear();
   } else if (!member_) {
     create_member(std::move(*settings));
   } else {
-    settings_ = *settings;
     carry_out(member_->on_settings(io::now(), std::move(*settings)));
   }
   schedule();
@@ -79,7 +96,6 @@ void ControlThread::apply_settings(std::optional<core::MemberSettings> settings)
 }
 
 void ControlThread::create_member(core::MemberSettings settings) {
-  settings_ = settings;
   const Instant now = io::now();
   std::vector<core::AdoptedLease> adopted;
   for (unsigned id = 0; id < NSRP_MAX_VSDS; ++id) {
@@ -94,49 +110,27 @@ void ControlThread::create_member(core::MemberSettings settings) {
     }
   }
   member_ = std::make_unique<core::Member>(std::move(settings), now, boot_epoch_, adopted);
-  for (const auto& [index, open] : links_) {
-    if (index != core::kSecondaryPath) carry_out(member_->on_link(now, index, open.link.facts));
-  }
+  for (const auto& [index, link] : frames_->links()) carry_out(member_->on_link(now, index, link.facts));
   carry_out(member_->start(now));
 }
 
 void ControlThread::set_links(std::vector<ControlLink> links) {
   loop_->post([this, links = std::move(links)] {
-    std::map<core::LinkIndex, bool> wanted;
+    std::map<core::LinkIndex, ControlLink> gone = frames_->links();
     for (const ControlLink& link : links) {
-      wanted[link.index] = true;
-      open_link(link);
+      gone.erase(link.index);
+      const auto known = frames_->links().find(link.index);
+      if (known != frames_->links().end() && known->second == link) continue;
+      frames_->open_link(link);
+      if (member_) carry_out(member_->on_link(io::now(), link.index, link.facts));
     }
-    for (auto it = links_.begin(); it != links_.end();) {
-      const core::LinkIndex index = it->first;
-      if (wanted.contains(index)) {
-        ++it;
-        continue;
-      }
-      it = links_.erase(it);
-      if (member_ && index != core::kSecondaryPath) carry_out(member_->on_link(io::now(), index, {}));
+    for (const auto& [index, link] : gone) {
+      frames_->close_link(index);
+      if (member_) carry_out(member_->on_link(io::now(), index, {}));
     }
     schedule();
     publish();
   });
-}
-
-void ControlThread::open_link(const ControlLink& wanted) {
-  OpenLink& open = links_[wanted.index];
-  const bool same_interface = open.socket && open.link.ifindex == wanted.ifindex;
-  if (same_interface && open.link == wanted) return;
-  if (!same_interface) {
-    open.watch = io::Watch();
-    open.socket.reset();
-    Result<io::LinkSocket> socket = io::LinkSocket::open(wanted.ifindex, wire::kEtherType);
-    if (socket) {
-      open.socket.emplace(std::move(*socket));
-      open.watch =
-          loop_->watch(open.socket->fd(), io::Loop::kReadable, [this, index = wanted.index] { receive(index); });
-    }
-  }
-  open.link = wanted;
-  if (member_ && wanted.index != core::kSecondaryPath) carry_out(member_->on_link(io::now(), wanted.index, wanted.facts));
 }
 
 void ControlThread::set_announce_targets(std::map<VsdId, std::vector<AnnounceTarget>> targets) {
@@ -211,36 +205,8 @@ std::shared_ptr<const ControlView> ControlThread::view() const {
   return view_;
 }
 
-void ControlThread::receive(core::LinkIndex index) {
-  const auto open = links_.find(index);
-  if (open == links_.end() || !open->second.socket) return;
-  open->second.socket->receive([this, index](std::span<const uint8_t> bytes) { on_frame(index, bytes); });
-  schedule();
-  publish();
-}
-
-void ControlThread::on_frame(core::LinkIndex index, std::span<const uint8_t> bytes) {
-  if (!member_) return;
-  const auto frame = wire::decode(bytes, cluster_, settings_.unit);
-  if (!frame) {
-    ++state_.drops[static_cast<size_t>(frame.error())];
-    return;
-  }
-  ++state_.frames_received;
-  const Instant now = io::now();
-  heard_on_[index] = now;
-  const UnitId unit = frame->heartbeat.unit;
-  PeerAddress& known = state_.peer_addresses[unit][index];
-  uint64_t& checksum = state_.peer_checksums[unit];
-  const bool news =
-      known.mac != frame->source || known.link_local != frame->link_local || checksum != frame->config_checksum;
-  known = {frame->source, frame->link_local};
-  checksum = frame->config_checksum;
-  carry_out(member_->on_heartbeat(now, index, frame->link, frame->heartbeat));
-  if (news) {
-    publish();
-    callbacks_.on_change();
-  }
+void ControlThread::on_heartbeat(core::LinkIndex link, core::LinkIndex sent_on, const core::Heartbeat& heartbeat) {
+  if (member_) carry_out(member_->on_heartbeat(io::now(), link, sent_on, heartbeat));
 }
 
 void ControlThread::on_deadline() {
@@ -272,7 +238,9 @@ void ControlThread::carry_out(core::Actions actions) {
 
 bool ControlThread::carry_out_here(const core::Action& action) {
   if (const auto* send = std::get_if<core::SendHeartbeat>(&action)) {
-    send_heartbeat(send->heartbeat);
+    frames_->send(*send);
+  } else if (const auto* probe = std::get_if<core::SendProbe>(&action)) {
+    frames_->send(*probe);
   } else if (const auto* grant = std::get_if<core::GrantLease>(&action)) {
     datapath_.grant_lease(grant->vsd, grant->until, grant->alone_grace, grant->term);
   } else if (const auto* revoke = std::get_if<core::RevokeLease>(&action)) {
@@ -285,23 +253,6 @@ bool ControlThread::carry_out_here(const core::Action& action) {
   return true;
 }
 
-void ControlThread::send_heartbeat(const core::Heartbeat& heartbeat) {
-  const bool secondary = secondary_path_needed();
-  for (const auto& [index, open] : links_) {
-    if (!open.socket || (index == core::kSecondaryPath && !secondary)) continue;
-    const wire::HeartbeatFrame frame{open.link.mac, cluster_, index, open.link.link_local, config_checksum_, heartbeat};
-    ++(open.socket->send(wire::encode(frame)) ? state_.frames_sent : state_.send_errors);
-  }
-}
-
-// The secondary path speaks as soon as the HA links have missed one heartbeat, well before the peer would be declared
-// dead for their silence.
-bool ControlThread::secondary_path_needed() const {
-  const Instant since = io::now() - settings_.hb_interval * 3 / 2;
-  return std::none_of(heard_on_.begin(), heard_on_.end(),
-                      [since](const auto& heard) { return heard.first != core::kSecondaryPath && heard.second > since; });
-}
-
 void ControlThread::announce(VsdId vsd) {
   const auto targets = targets_.find(vsd);
   if (targets == targets_.end()) return;
@@ -309,13 +260,15 @@ void ControlThread::announce(VsdId vsd) {
     const auto socket = announce_sockets_.find(target.ifindex);
     if (socket == announce_sockets_.end()) continue;
     for (const IpAddress& address : target.addresses) {
-      ++(socket->second.send(wire::announcement(target.virtual_mac, address)) ? state_.frames_sent
-                                                                              : state_.send_errors);
+      ++(socket->second.send(wire::announcement(target.virtual_mac, address)) ? announced_ : announce_errors_);
     }
   }
 }
 
 void ControlThread::publish() {
+  static_cast<FramesView&>(state_) = frames_->view();
+  state_.frames_sent += announced_;
+  state_.send_errors += announce_errors_;
   state_.active = member_ != nullptr;
   if (member_) {
     state_.vsds = member_->vsds();

@@ -5,7 +5,6 @@
 // All functions may be called from any thread; they take effect in order on the control thread.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,41 +14,21 @@
 #include <thread>
 #include <vector>
 
-#include "base/address.h"
 #include "core/member.h"
+#include "daemon/ha_frames.h"
 #include "daemon/plan.h"
 #include "io/link_socket.h"
 #include "io/loop.h"
 #include "kernel/datapath.h"
-#include "wire/heartbeat_frame.h"
 
 namespace nsrp::daemon {
 
-struct ControlLink {
-  core::LinkIndex index;
-  std::string ifname;
-  IfIndex ifindex;
-  MacAddress mac;
-  IpAddress link_local;
-  core::LinkFacts facts;
-  bool operator==(const ControlLink&) const = default;
-};
-
-struct PeerAddress {  // where a member is reached on one of our links
-  MacAddress mac;
-  IpAddress link_local;
-};
-
-struct ControlView {
+struct ControlView : FramesView {
   bool active = false;  // in a cluster
   std::vector<core::VsdView> vsds;
   std::vector<core::PeerView> peers;
   std::map<core::LinkIndex, core::LinkView> links;
   std::optional<core::LinkIndex> control, data;
-  std::map<UnitId, std::map<core::LinkIndex, PeerAddress>> peer_addresses;
-  std::map<UnitId, uint64_t> peer_checksums;
-  std::array<uint64_t, static_cast<size_t>(wire::Drop::kCount)> drops{};
-  uint64_t frames_sent = 0, frames_received = 0, send_errors = 0;
   Duration worst_lateness{0};  // of the heartbeat timer
 };
 
@@ -79,26 +58,17 @@ class ControlThread {
   std::shared_ptr<const ControlView> view() const;
 
  private:
-  struct OpenLink {
-    ControlLink link;
-    std::optional<io::LinkSocket> socket;
-    io::Watch watch;
-  };
-
   ControlThread(kernel::Datapath& datapath, uint64_t boot_epoch, ControlCallbacks callbacks)
       : datapath_(datapath), boot_epoch_(boot_epoch), callbacks_(std::move(callbacks)) {}
 
   void run();
   void apply_settings(std::optional<core::MemberSettings> settings);
   void create_member(core::MemberSettings settings);
-  void open_link(const ControlLink& wanted);
-  void receive(core::LinkIndex index);
-  void on_frame(core::LinkIndex index, std::span<const uint8_t> bytes);
+  HaFrames::Handlers frame_handlers();
+  void on_heartbeat(core::LinkIndex link, core::LinkIndex sent_on, const core::Heartbeat& heartbeat);
   void on_deadline();
   void carry_out(core::Actions actions);
   bool carry_out_here(const core::Action& action);  // false: the main thread's
-  void send_heartbeat(const core::Heartbeat& heartbeat);
-  bool secondary_path_needed() const;
   void announce(VsdId vsd);
   void schedule();
   void publish();
@@ -112,16 +82,13 @@ class ControlThread {
 
   // Below: the control thread's own.
   std::unique_ptr<core::Member> member_;
-  core::MemberSettings settings_;
-  ClusterId cluster_;
-  uint64_t config_checksum_ = 0;
-  std::map<core::LinkIndex, OpenLink> links_;
+  std::unique_ptr<HaFrames> frames_;
   std::map<VsdId, std::vector<AnnounceTarget>> targets_;
   std::map<IfIndex, io::LinkSocket> announce_sockets_;
-  std::map<core::LinkIndex, Instant> heard_on_;
   io::Loop::TimerId timer_ = 0;
   Instant deadline_;
-  ControlView state_;
+  ControlView state_;  // without what frames_ tells
+  uint64_t announced_ = 0, announce_errors_ = 0;
 
   // Held only to copy the pointer, so that a reader can never keep the heartbeat waiting.
   mutable std::mutex view_mutex_;

@@ -40,13 +40,14 @@ bool LinkSocket::send(std::span<const uint8_t> frame) const {
   return ::send(fd_.get(), frame.data(), frame.size(), MSG_DONTWAIT) == static_cast<ssize_t>(frame.size());
 }
 
-void LinkSocket::receive(const std::function<void(std::span<const uint8_t>)>& consume) const {
+void LinkSocket::receive(size_t limit, const std::function<void(std::span<const uint8_t>)>& consume) const {
   std::array<uint8_t, ETH_FRAME_LEN + 64> buffer;
-  for (;;) {
+  while (limit > 0) {
     const ssize_t size = recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) return;  // EAGAIN; ENETDOWN when the link went down, which the link monitor reports
     consume(std::span(buffer.data(), static_cast<size_t>(size)));
+    --limit;
   }
 }
 

@@ -22,8 +22,9 @@ class LinkSocket {
   // A whole frame with its Ethernet header. False when the kernel did not take it (link down, queue full): the next
   // heartbeat follows, so nobody retries.
   bool send(std::span<const uint8_t> frame) const;
-  // Hands every waiting frame to `consume`.
-  void receive(const std::function<void(std::span<const uint8_t>)>& consume) const;
+  // Hands the waiting frames to `consume`, at most `limit` of them: what more has come is there in the next round of
+  // the loop, behind the timers that are due.
+  void receive(size_t limit, const std::function<void(std::span<const uint8_t>)>& consume) const;
 
  private:
   LinkSocket(Fd fd, IfIndex ifindex) : fd_(std::move(fd)), ifindex_(ifindex) {}
