@@ -18,6 +18,17 @@ void Member::Impl::start_announcing(Vsd& v) {
   v.announce_gap = kFirstGap;
 }
 
+// A member that was out of our hearing may have been master meanwhile, and have stepped down before we could hear it say
+// so. In the first moments of our own run nobody was out of hearing.
+void Member::Impl::announce_to_returned(const Peer& peer) {
+  if (now < alone_from) return;
+  for (auto& [id, v] : vsds) {
+    const VsdAdvert* advert = peer.advert(id);
+    const bool was_away = advert != nullptr && advert->state != VsdState::kInitial;
+    if (v.state == VsdState::kMaster && was_away) start_announcing(v);
+  }
+}
+
 void Member::Impl::announce_due() {
   for (auto& [id, v] : vsds) {
     if (v.announces_left == 0 || now < v.next_announce) continue;

@@ -296,6 +296,7 @@ struct Member::Impl {
 
   // announce.cc
   void start_announcing(Vsd& v);
+  void announce_to_returned(const Peer& peer);
   void announce_due();
 
   // command.cc

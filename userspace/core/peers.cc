@@ -122,6 +122,7 @@ void Member::Impl::hear(LinkIndex link, LinkIndex sent_on, const Heartbeat& hear
     peer->alive = true;
     speak_now = started;  // it should not wait for our next slot to learn who is here
     out.push_back(PeerUp{peer->unit});
+    announce_to_returned(*peer);
   }
   for (auto& [id, v] : vsds) {
     if (v.doubt_until) {

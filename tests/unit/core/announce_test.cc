@@ -31,3 +31,22 @@ TEST_CASE("announcements end with the mastership") {
   pair.world.run_for(milliseconds(500));
   CHECK(pair.world.happened<Announce>(pair.b).size() == 2);
 }
+
+TEST_CASE("a master announces again when a member comes back that may have been master, even if it says so no more") {
+  Solo solo;
+  solo.world.run_for(seconds(3));
+  REQUIRE(solo.state() == VsdState::kMaster);
+  const Heartbeat heard = solo.heard(0xa1, VsdState::kPrimaryBackup, 200);
+  solo.world.forget_history();
+  solo.world.deliver(solo.node, kHa1, heard);
+  CHECK_FALSE(solo.world.happened<Announce>(solo.node).empty());
+}
+
+TEST_CASE("a member that has just started is no reason to announce again") {
+  Solo solo;
+  solo.world.run_for(seconds(3));
+  const Heartbeat heard = solo.heard(0xa1, VsdState::kInitial, 200);
+  solo.world.forget_history();
+  solo.world.deliver(solo.node, kHa1, heard);
+  CHECK(solo.world.happened<Announce>(solo.node).empty());
+}
