@@ -81,7 +81,11 @@ void World::send(NodeId from, const SendHeartbeat& said) {
   std::shared_ptr<const Frame> frame;
   for (uint8_t l = 0; l < core::kLinks; ++l) {
     if (!said.links[l] || !carrier(from)[l]) continue;
-    if (!frame) frame = std::make_shared<const Frame>(Frame{from, now_, said.heartbeat, direct_[from]});
+    if (!frame) {
+      Frame made{.from = from, .sent = now_, .heartbeat = said.heartbeat, .heard = direct_[from], .known = {}};
+      for (NodeId of = 0; of < nodes_.size(); ++of) made.known[of] = heard_at(from, of);
+      frame = std::make_shared<const Frame>(std::move(made));
+    }
     for (NodeId to = 0; to < nodes_.size(); ++to) {
       if (to == from) continue;
       const Copies all = copies(from, to, LinkIndex{l}, said.heartbeat.sequence, false);
@@ -161,7 +165,11 @@ void World::take_frame(NodeId id, LinkIndex link, const std::shared_ptr<const Fr
 void World::hear(NodeId id, LinkIndex link, const Frame& frame) {
   Node& node = nodes_[id];
   if (heard) heard(id, frame);
-  if (frame.from != id) direct_[id][frame.from] = now_;
+  // A second copy, and what others have overtaken, is no sign of life.
+  if (frame.from != id && frame.sent > newest_[id][frame.from]) {
+    newest_[id][frame.from] = frame.sent;
+    direct_[id][frame.from] = now_;
+  }
   for (NodeId other = 0; other < nodes_.size(); ++other) {
     if (other != id) relayed_[id][other] = std::max(relayed_[id][other], frame.heard[other]);
   }

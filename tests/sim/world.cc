@@ -11,6 +11,7 @@ using namespace golden;
 World::World() {
   for (auto& row : direct_) row.fill(Instant::min());
   for (auto& row : relayed_) row.fill(Instant::min());
+  for (auto& row : newest_) row.fill(Instant::min());
 }
 
 NodeId World::add(MemberSettings settings, Clock clock) {
@@ -71,14 +72,20 @@ void World::stop_machine(NodeId id) {
   nodes_[id].stopped_at = now_;
 }
 
-void World::resume(NodeId id, bool timers_first, bool clock_halted) {
+// Its network cards have kept the frames that fit; the data path sees them now.
+void World::go_on(NodeId id, bool clock_halted) {
   Node& node = nodes_[id];
-  if (std::exchange(node.pause, Pause::kNone) == Pause::kMachine) {
-    if (clock_halted) node.clock.halted(node.stopped_at, now_);
-    const auto is_frame = [](const Waiting& each) { return each.frame != nullptr; };
-    if (std::any_of(node.waiting.begin(), node.waiting.end(), is_frame)) see_peer(node);
-    if (node.member) set_alarm(id);
-  }
+  node.pause = Pause::kProcess;
+  if (clock_halted) node.clock.halted(node.stopped_at, now_);
+  const auto is_frame = [](const Waiting& each) { return each.frame != nullptr; };
+  if (std::any_of(node.waiting.begin(), node.waiting.end(), is_frame)) see_peer(node);
+  if (node.member) set_alarm(id);
+}
+
+void World::resume(NodeId id, bool timers_first) {
+  Node& node = nodes_[id];
+  if (node.pause == Pause::kMachine) go_on(id, false);
+  node.pause = Pause::kNone;
   if (timers_first) tell(id, Time{});
   for (Waiting& each : std::exchange(node.waiting, {})) {
     if (!node.member) return;
@@ -159,7 +166,7 @@ bool World::operable(NodeId id, VsdId vsd) const {
 }
 
 void World::deliver(NodeId id, LinkIndex link, const Heartbeat& heartbeat) {
-  Frame frame{.from = id, .sent = now_, .heartbeat = heartbeat, .heard = {}};
+  Frame frame{.from = id, .sent = now_, .heartbeat = heartbeat, .heard = {}, .known = {}};
   frame.heard.fill(Instant::min());
   take_frame(id, link, std::make_shared<const Frame>(std::move(frame)));
 }

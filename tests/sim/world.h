@@ -48,7 +48,8 @@ struct Frame {
   NodeId from;
   Instant sent;
   Heartbeat heartbeat;
-  std::array<Instant, kMaxNodes> heard;  // when its sender had last heard each of the others itself
+  // When its sender had last heard each of the others: itself, or also through third members.
+  std::array<Instant, kMaxNodes> heard, known;
 };
 
 struct Happened {
@@ -79,15 +80,14 @@ class World {
   std::function<void(NodeId to, const Frame&)> heard;  // a process is about to be told of a frame
 
   NodeId add(MemberSettings settings, Clock clock = Clock());
-  void set_links(NodeId node, LinkSet links);  // before its start; ha1 and ha2 otherwise
-  void start(NodeId node);                     // also after kill, power_off or leave: adopts what the data path holds
-  void kill(NodeId node);                      // the process dies, the data path goes on
-  void power_off(NodeId node);                 // everything of it dies
-  void pause(NodeId node);                     // the process stands still, the data path goes on
-  void stop_machine(NodeId node);              // both stand still
-  // Told first of the time that has passed, or of the frames that have come meanwhile. The clock of a stopped machine
-  // stood still, too, or went on.
-  void resume(NodeId node, bool timers_first, bool clock_halted = false);
+  void set_links(NodeId node, LinkSet links);   // before its start; ha1 and ha2 otherwise
+  void start(NodeId node);                      // also after kill, power_off or leave: adopts what the data path holds
+  void kill(NodeId node);                       // the process dies, the data path goes on
+  void power_off(NodeId node);                  // everything of it dies
+  void pause(NodeId node);                      // the process stands still, the data path goes on
+  void stop_machine(NodeId node);               // both stand still
+  void go_on(NodeId node, bool clock_halted);   // a stopped machine; its process is still to be resumed
+  void resume(NodeId node, bool timers_first);  // told first of the time that passed, or of the frames that came
   void leave(NodeId node);
 
   void cut(NodeId from, NodeId to, LinkIndex link) { wire(from, to, link).cut = true; }
@@ -217,7 +217,7 @@ class World {
   std::vector<Event> events_;  // a heap
   uint64_t events_made_ = 0, events_done_ = 0;
   std::array<std::array<std::array<Wire, core::kLinks>, kMaxNodes>, kMaxNodes> wires_{};
-  std::array<std::array<Instant, kMaxNodes>, kMaxNodes> direct_, relayed_;  // [who][of whom]
+  std::array<std::array<Instant, kMaxNodes>, kMaxNodes> direct_, relayed_, newest_;  // [who][of whom]
   bool keeps_history_ = true;
   std::vector<Happened> history_;
 };

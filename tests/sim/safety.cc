@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/safety.h"
+
+#include <algorithm>
+
+namespace nsrp::sim {
+
+using namespace core;
+
+namespace {
+
+std::string name(NodeId id) {
+  return "node " + std::to_string(id);
+}
+std::string us(Duration d) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(d).count()) + " us";
+}
+// Differences of clocks over a silence, and timers that are rounded to whole nanoseconds.
+Duration tolerance(Duration silence) {
+  return silence / 1000 + std::chrono::microseconds(1);
+}
+Duration silence_of(const MemberSettings& s) {
+  return s.hb_interval * s.hb_threshold;
+}
+
+}  // namespace
+
+Safety::Safety(World& world) : world_(world) {
+  for (NodeId id = 0; id < world.size(); ++id) {
+    NodeWatch& node = nodes_[id];
+    node.shortest_silence = node.longest_silence = silence_of(world.settings(id));
+    node.longest_interval = world.settings(id).hb_interval;
+  }
+}
+
+void Safety::broken(const std::string& sentence) const {
+  throw Broken(sentence);
+}
+
+// For twice as long as anybody may take to learn of it, the former pace counts, too.
+void Safety::pace_changed(NodeId id) {
+  NodeWatch& node = nodes_[id];
+  const Duration silence = silence_of(world_.settings(id)), interval = world_.settings(id).hb_interval;
+  node.shortest_silence = std::min(node.shortest_silence, silence);
+  node.longest_silence = std::max(node.longest_silence, silence);
+  node.longest_interval = std::max<Duration>(node.longest_interval, interval);
+  node.former_until = world_.now() + node.longest_silence * 3;
+}
+
+void Safety::restarted(NodeId id) {
+  for (VsdWatch& vsd : nodes_[id].vsds) {
+    vsd.state = VsdState::kInitial;
+    vsd.said_term = vsd.heard_term = 0;
+    vsd.lease.reset();
+  }
+  nodes_[id].started = false;
+}
+
+void Safety::resumed(NodeId id, bool clock_halted) {
+  for (const VsdSettings& vsd : world_.settings(id).vsds) {
+    if (!world_.forwards(id, vsd.id)) continue;
+    const bool alone = world_.lease(id, vsd.id)->alone_grace.count() > 0;
+    for (NodeId other = 0; other < world_.size(); ++other) {
+      if (other == id || !world_.forwards(other, vsd.id) || overlap_known(id, other, vsd.id)) continue;
+      if (!clock_halted && !alone) broken(name(id) + " was stopped, its clock went on, and its lease with it");
+      ++tally_.overlaps;
+      overlaps_.push_back({id, other, vsd.id, world_.now(), std::nullopt});
+    }
+  }
+}
+
+void Safety::heard(NodeId to, const Frame& frame) {
+  if (frame.from == to) return;
+  // What is left of an earlier run counts for nothing.
+  uint64_t& epoch = nodes_[to].epochs[frame.from];
+  if (frame.heartbeat.boot_epoch < epoch) return;
+  epoch = frame.heartbeat.boot_epoch;
+  for (const VsdAdvert& advert : frame.heartbeat.vsds) {
+    uint64_t& term = nodes_[to].vsds[advert.vsd.value].heard_term;
+    term = std::max(term, advert.term);
+  }
+  const Duration slow = std::max(nodes_[to].longest_interval, nodes_[frame.from].longest_interval);
+  const Instant last = frame.known[to];
+  if (last != Instant::min() && frame.sent - last >= slow * 3 / 2 + tolerance(slow)) {
+    complaints_[to][frame.from] = {last, world_.now()};
+  }
+  for (Overlap& overlap : overlaps_) {
+    const bool theirs = (overlap.a == to && overlap.b == frame.from) || (overlap.b == to && overlap.a == frame.from);
+    if (theirs && !overlap.met && frame.sent >= overlap.born) overlap.met = world_.now();
+  }
+}
+
+void Safety::acted(NodeId id, const Actions& actions) {
+  for (const Action& action : actions) {
+    if (const auto* change = std::get_if<StateChanged>(&action)) {
+      watch_states(id, *change, actions);
+    } else if (const auto* grant = std::get_if<GrantLease>(&action)) {
+      watch_grant(id, *grant);
+    } else if (const auto* said = std::get_if<SendHeartbeat>(&action)) {
+      nodes_[id].started = true;
+      watch_adverts(id, said->heartbeat);
+    } else if (const auto* announce = std::get_if<Announce>(&action)) {
+      nodes_[id].vsds[announce->vsd.value].announced = world_.now();
+      last_announcer_[announce->vsd.value] = id;
+      if (!world_.forwards(id, announce->vsd)) broken(name(id) + " announces what it does not forward");
+    } else if (std::holds_alternative<Conflict>(action)) {
+      ++tally_.conflicts;
+    } else if (const auto* revoke = std::get_if<RevokeLease>(&action)) {
+      nodes_[id].vsds[revoke->vsd.value].lease.reset();
+    }
+  }
+  if (world_.up(id) && nodes_[id].started) check_masters(id);
+}
+
+void Safety::watch_states(NodeId id, const StateChanged& change, const Actions& actions) {
+  VsdWatch& vsd = nodes_[id].vsds[change.vsd.value];
+  if (change.from != vsd.state) broken(name(id) + " leaves a state it was not in");
+  vsd.state = change.to;
+  if (change.to != VsdState::kMaster) return;
+  vsd.promoted = world_.now();
+  if (change.cause.starts_with("resumed")) return;
+  ++tally_.takeovers;
+  const bool told = std::any_of(actions.begin(), actions.end(), [&](const Action& action) {
+    const auto* announce = std::get_if<Announce>(&action);
+    return announce != nullptr && announce->vsd == change.vsd;
+  });
+  if (!told && world_.settings(id).announce_count > 0) broken(name(id) + " became master and did not announce it");
+}
+
+void Safety::watch_grant(NodeId id, const GrantLease& grant) {
+  VsdWatch& vsd = nodes_[id].vsds[grant.vsd.value];
+  const DataPathLease now{grant.until, grant.alone_grace, std::nullopt, grant.term};
+  if (vsd.state == VsdState::kMaster && vsd.lease && vsd.lease->until <= world_.now_at(id)) {
+    broken(name(id) + " renews a lease that ran out " + us(world_.now_at(id) - vsd.lease->until) + " ago");
+  }
+  const bool takes_over = vsd.state != VsdState::kMaster;
+  if (takes_over && !vsd.lease && grant.term <= vsd.heard_term && vsd.heard_term > 0) {
+    broken(name(id) + " becomes master with term " + std::to_string(grant.term) + ", but has heard of term " +
+           std::to_string(vsd.heard_term));
+  }
+  vsd.lease = now;
+  if (!world_.forwards(id, grant.vsd)) return;
+  for (NodeId other = 0; other < world_.size(); ++other) {
+    if (other == id || !world_.forwards(other, grant.vsd) || overlap_known(id, other, grant.vsd)) continue;
+    meet(id, other, grant.vsd);
+  }
+}
+
+void Safety::watch_adverts(NodeId id, const Heartbeat& heartbeat) {
+  for (const VsdAdvert& advert : heartbeat.vsds) {
+    uint64_t& said = nodes_[id].vsds[advert.vsd.value].said_term;
+    if (advert.term < said) broken(name(id) + " goes back to term " + std::to_string(advert.term));
+    said = advert.term;
+  }
+}
+
+// The state of a member and the data path agree whenever the member has had its say.
+void Safety::check_masters(NodeId id) {
+  for (const VsdSettings& vsd : world_.settings(id).vsds) {
+    const bool master = state(id, vsd.id) == VsdState::kMaster;
+    if (master == world_.forwards(id, vsd.id)) continue;
+    // It stood still while a peer appeared, and listens before it believes it: the data path knows already.
+    const DataPathLease* lease = world_.lease(id, vsd.id);
+    if (master && lease != nullptr && lease->peer_seen) continue;
+    broken(name(id) + (master ? " is master and does not forward" : " forwards and is not master"));
+  }
+}
+
+Duration Safety::shortest_silence(NodeId x, NodeId y) const {
+  return std::min(nodes_[x].shortest_silence, nodes_[y].shortest_silence);
+}
+
+Duration Safety::bound(NodeId x, NodeId y) const {
+  return std::max(nodes_[x].longest_silence, nodes_[y].longest_silence) +
+         2 * std::max(nodes_[x].longest_interval, nodes_[y].longest_interval);
+}
+
+bool Safety::overlap_known(NodeId x, NodeId y, VsdId vsd) const {
+  return std::any_of(overlaps_.begin(), overlaps_.end(), [&](const Overlap& o) {
+    return o.vsd == vsd && ((o.a == x && o.b == y) || (o.a == y && o.b == x));
+  });
+}
+
+void Safety::meet(NodeId x, NodeId y, VsdId vsd) {
+  ++tally_.overlaps;
+  const bool x_later =
+      state(x, vsd) != VsdState::kMaster || nodes_[x].vsds[vsd.value].promoted >= nodes_[y].vsds[vsd.value].promoted;
+  check_birth(x_later ? x : y, x_later ? y : x, vsd);
+  overlaps_.push_back({x, y, vsd, world_.now(), std::nullopt});
+}
+
+void Safety::check_birth(NodeId b, NodeId a, VsdId vsd) const {
+  const Duration silence = shortest_silence(a, b);
+  const Instant heard = world_.heard_at(b, a);
+  const std::string two =
+      "VSD " + std::to_string(vsd.value) + ": " + name(b) + " takes over while " + name(a) + " is master, ";
+  if (heard != Instant::min() && world_.now() - heard < silence - tolerance(silence)) {
+    broken(two + "and had heard of it " + us(world_.now() - heard) + " ago");
+  }
+  const Complaint& complaint = complaints_[a][b];
+  if (heard != Instant::min() && complaint.last_heard == heard) {
+    broken(two + "which knew for " + us(world_.now() - complaint.at) + " that it was not heard");
+  }
+  const DataPathLease& lease = *world_.lease(a, vsd);
+  const Duration goes_on = nodes_[a].longest_silence - world_.settings(a).hb_interval * 3 / 2;
+  if (lease.peer_seen && world_.now_at(a) - *lease.peer_seen > goes_on + tolerance(goes_on)) {
+    broken(two + "whose data path saw a peer " + us(world_.now_at(a) - *lease.peer_seen) + " ago");
+  }
+}
+
+void Safety::end_overlap(const Overlap& overlap) {
+  if (!overlap.met) return;
+  const bool a_stays = world_.forwards(overlap.a, overlap.vsd);
+  const NodeId stays = a_stays ? overlap.a : overlap.b, goes = a_stays ? overlap.b : overlap.a;
+  if (!world_.awake(stays) || !world_.awake(goes) || !world_.forwards(stays, overlap.vsd)) return;
+  duties_.push_back({stays, overlap.vsd, *overlap.met, world_.now() + bound(overlap.a, overlap.b)});
+}
+
+void Safety::stepped() {
+  for (size_t i = 0; i < overlaps_.size();) {
+    const Overlap overlap = overlaps_[i];
+    if (!world_.forwards(overlap.a, overlap.vsd) || !world_.forwards(overlap.b, overlap.vsd)) {
+      end_overlap(overlap);
+      overlaps_.erase(overlaps_.begin() + static_cast<ptrdiff_t>(i));
+      continue;
+    }
+    if (overlap.met && world_.now() - *overlap.met > bound(overlap.a, overlap.b)) {
+      broken("VSD " + std::to_string(overlap.vsd.value) + ": " + name(overlap.a) + " and " + name(overlap.b) +
+             " are still both master " + us(world_.now() - *overlap.met) + " after they met");
+    }
+    ++i;
+  }
+  std::erase_if(duties_, [&](const Duty& duty) {
+    const VsdWatch& vsd = nodes_[duty.who].vsds[duty.vsd.value];
+    if (vsd.announced >= duty.since || !world_.awake(duty.who) || vsd.state != VsdState::kMaster) return true;
+    if (world_.now() < duty.until) return false;
+    broken("VSD " + std::to_string(duty.vsd.value) + ": " + name(duty.who) +
+           " met another master, stayed, and did not announce");
+  });
+  for (NodeId id = 0; id < world_.size(); ++id) {
+    NodeWatch& node = nodes_[id];
+    if (node.former_until == Instant::min() || world_.now() < node.former_until) continue;
+    node.shortest_silence = node.longest_silence = silence_of(world_.settings(id));
+    node.longest_interval = world_.settings(id).hb_interval;
+    node.former_until = Instant::min();
+  }
+}
+
+}  // namespace nsrp::sim
