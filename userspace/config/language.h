@@ -58,6 +58,9 @@ struct Command {
   bool propagates = false;
 };
 
+// How many probes `exec nsrp probe` sends when it is not told; as many as `ha-link probe` waits for by default.
+inline constexpr uint8_t kDefaultProbeCount = 5;
+
 Result<Words> split_words(std::string_view line);
 std::string join_words(const Words& words);  // names with blanks in quotes, so that split_words() gives `words` again
 Result<Command> parse(const Words& words);

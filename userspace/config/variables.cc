@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "config/language.h"
 #include "config/words.h"
 
 namespace nsrp::config {
@@ -39,7 +40,7 @@ const std::vector<Variable>& table() {
       {"metric", Kind::kNumber, "metric", 1, 65535},
       {"probe-interval", Kind::kNumber, "probe interval in seconds", 1, 255, probe.interval_s},
       {"probe-threshold", Kind::kNumber, "unanswered probes", 1, 255, probe.threshold},
-      {"probe-count", Kind::kNumber, "number of probes", 1, 255, kProbeCount},
+      {"probe-count", Kind::kNumber, "number of probes", 1, 255, kDefaultProbeCount},
       {"name", Kind::kName, "name"},
       {"hostname", Kind::kHostname, "host name"},
       {"zone", Kind::kName, "zone"},

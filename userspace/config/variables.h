@@ -30,9 +30,6 @@ enum class Kind : uint8_t {
 // What stands for a password wherever a command is shown.
 inline constexpr std::string_view kMask = "***";
 
-// How many probes `exec nsrp probe` sends when it is not told; as many as `ha-link probe` waits for by default.
-inline constexpr uint32_t kProbeCount = 5;
-
 struct Variable {
   std::string_view name;  // in a row's syntax: <priority>
   Kind kind;

@@ -54,22 +54,52 @@ void ControlThread::run() {
 }
 
 HaFrames::Handlers ControlThread::frame_handlers() {
-  return {.heartbeat = [this](core::LinkIndex link, core::LinkIndex sent_on,
-                              const core::Heartbeat& heartbeat) { on_heartbeat(link, sent_on, heartbeat); },
+  return {.heartbeat =
+              [this](core::LinkIndex link, core::LinkIndex sent_on, const core::Heartbeat& heartbeat) {
+                tell(golden::HeartbeatIn{link, sent_on, heartbeat});
+              },
           .probe_answer =
               [this](core::LinkIndex link, uint64_t id) {
-                if (member_) carry_out(member_->on_probe_answer(io::now(), link, id));
+                tell(golden::ProbeAnswer{link, id});
               },
           .peers_changed =
               [this] {
                 publish();
                 callbacks_.on_change();
               },
-          .turn_ended =
-              [this] {
-                schedule();
-                publish();
-              }};
+          .turn_ended = [this] { settle(); }};
+}
+
+// Everything a Member learns goes through here, so that a recording has all of it.
+Status ControlThread::tell(const golden::Input& input) {
+  if (!member_) return {};
+  const Instant now = io::now();
+  Result<core::Actions> answer = golden::apply(*member_, now, input);
+  if (callbacks_.on_told) callbacks_.on_told(now, input, answer);
+  if (!answer) return fail(answer.error());
+  carry_out(std::move(*answer));
+  return {};
+}
+
+void ControlThread::settle() {
+  schedule();
+  publish();
+}
+
+void ControlThread::post(golden::Input input) {
+  loop_->post([this, input = std::move(input)] {
+    tell(input);
+    settle();
+  });
+}
+
+void ControlThread::order(golden::Input input, std::function<void(Status)> done) {
+  loop_->post([this, input = std::move(input), done = std::move(done)] {
+    if (!member_) return done(fail("this device is in no cluster; use \"set nsrp cluster id <1-7>\" first"));
+    const Status accepted = tell(input);
+    settle();
+    done(accepted);
+  });
 }
 
 void ControlThread::set_settings(std::optional<core::MemberSettings> settings, ClusterId cluster,
@@ -83,16 +113,15 @@ void ControlThread::set_settings(std::optional<core::MemberSettings> settings, C
 
 void ControlThread::apply_settings(std::optional<core::MemberSettings> settings) {
   if (!settings) {
-    if (member_) carry_out(member_->begin_leave(io::now()));
+    tell(golden::Leave{});
     for (const core::VsdView& vsd : state_.vsds) datapath_.revoke_lease(vsd.settings.id);
     member_.reset();
   } else if (!member_) {
     create_member(std::move(*settings));
   } else {
-    carry_out(member_->on_settings(io::now(), std::move(*settings)));
+    tell(golden::SettingsIn{std::move(*settings)});
   }
-  schedule();
-  publish();
+  settle();
 }
 
 void ControlThread::create_member(core::MemberSettings settings) {
@@ -109,9 +138,10 @@ void ControlThread::create_member(core::MemberSettings settings) {
       datapath_.revoke_lease(vsd);
     }
   }
+  if (callbacks_.on_member) callbacks_.on_member({"", settings, now, boot_epoch_, adopted});
   member_ = std::make_unique<core::Member>(std::move(settings), now, boot_epoch_, adopted);
-  for (const auto& [index, link] : frames_->links()) carry_out(member_->on_link(now, index, link.facts));
-  carry_out(member_->start(now));
+  for (const auto& [index, link] : frames_->links()) tell(golden::LinkIn{index, link.facts});
+  tell(golden::Start{});
 }
 
 void ControlThread::set_links(std::vector<ControlLink> links) {
@@ -122,14 +152,13 @@ void ControlThread::set_links(std::vector<ControlLink> links) {
       const auto known = frames_->links().find(link.index);
       if (known != frames_->links().end() && known->second == link) continue;
       frames_->open_link(link);
-      if (member_) carry_out(member_->on_link(io::now(), link.index, link.facts));
+      tell(golden::LinkIn{link.index, link.facts});
     }
     for (const auto& [index, link] : gone) {
       frames_->close_link(index);
-      if (member_) carry_out(member_->on_link(io::now(), index, {}));
+      tell(golden::LinkIn{index, {}});
     }
-    schedule();
-    publish();
+    settle();
   });
 }
 
@@ -147,27 +176,15 @@ void ControlThread::set_announce_targets(std::map<VsdId, std::vector<AnnounceTar
 }
 
 void ControlThread::set_sync(bool in_sync, UnitId rto_peer) {
-  loop_->post([this, in_sync, rto_peer] {
-    if (member_) carry_out(member_->on_sync(io::now(), in_sync, rto_peer));
-    schedule();
-    publish();
-  });
+  post(golden::SyncIn{in_sync, rto_peer});
 }
 
 void ControlThread::set_health(std::optional<VsdId> vsd, bool operable, std::string reason) {
-  loop_->post([this, vsd, operable, reason = std::move(reason)] {
-    if (member_) carry_out(member_->on_health(io::now(), vsd, operable, reason));
-    schedule();
-    publish();
-  });
+  post(golden::HealthIn{vsd, operable, std::move(reason)});
 }
 
 void ControlThread::barrier_done(VsdId vsd) {
-  loop_->post([this, vsd] {
-    if (member_) carry_out(member_->on_barrier_done(io::now(), vsd));
-    schedule();
-    publish();
-  });
+  post(golden::BarrierDone{vsd});
 }
 
 void ControlThread::begin_leave() {
@@ -176,28 +193,18 @@ void ControlThread::begin_leave() {
       callbacks_.on_action(core::MayExit{});
       return;
     }
-    carry_out(member_->begin_leave(io::now()));
-    schedule();
-    publish();
+    tell(golden::Leave{});
+    settle();
   });
 }
 
 void ControlThread::command(VsdId vsd, core::ModeCommand mode, std::function<void(Status)> done) {
-  loop_->post([this, vsd, mode, done = std::move(done)] {
-    if (!member_) {
-      done(fail("this device is in no cluster; use \"set nsrp cluster id <1-7>\" first"));
-      return;
-    }
-    Result<core::Actions> actions = member_->on_command(io::now(), vsd, mode);
-    if (!actions) {
-      done(fail(actions.error()));
-      return;
-    }
-    carry_out(std::move(*actions));
-    schedule();
-    publish();
-    done({});
-  });
+  order(golden::Command{vsd, mode}, std::move(done));
+}
+
+void ControlThread::probe(core::LinkIndex link, std::optional<MacAddress> to, uint8_t count,
+                          std::function<void(Status)> done) {
+  order(golden::ProbeCommand{link, to, count}, std::move(done));
 }
 
 std::shared_ptr<const ControlView> ControlThread::view() const {
@@ -205,17 +212,11 @@ std::shared_ptr<const ControlView> ControlThread::view() const {
   return view_;
 }
 
-void ControlThread::on_heartbeat(core::LinkIndex link, core::LinkIndex sent_on, const core::Heartbeat& heartbeat) {
-  if (member_) carry_out(member_->on_heartbeat(io::now(), link, sent_on, heartbeat));
-}
-
 void ControlThread::on_deadline() {
   timer_ = 0;
-  const Instant now = io::now();
-  state_.worst_lateness = std::max(state_.worst_lateness, now - deadline_);
-  if (member_) carry_out(member_->on_time(now));
-  schedule();
-  publish();
+  state_.worst_lateness = std::max(state_.worst_lateness, io::now() - deadline_);
+  tell(golden::Time{});
+  settle();
 }
 
 void ControlThread::schedule() {
@@ -283,8 +284,25 @@ void ControlThread::publish() {
     state_.control = state_.data = std::nullopt;
   }
   auto fresh = std::make_shared<const ControlView>(state_);
-  const std::lock_guard lock(view_mutex_);
-  view_.swap(fresh);
+  {
+    const std::lock_guard lock(view_mutex_);
+    view_.swap(fresh);
+  }
+  News now = news();
+  if (now == told_) return;
+  told_ = std::move(now);
+  callbacks_.on_change();
+}
+
+ControlThread::News ControlThread::news() const {
+  News found;
+  for (const core::PeerView& peer : state_.peers) {
+    if (!peer.alive) continue;
+    auto& states = found.states[peer.unit];
+    for (const core::VsdAdvert& advert : peer.last.vsds) states.emplace_back(advert.vsd, advert.state);
+  }
+  for (const FrameProblem& problem : state_.problems) found.problems.emplace(problem.cause, problem.who);
+  return found;
 }
 
 }  // namespace nsrp::daemon

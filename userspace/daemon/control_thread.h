@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "core/member.h"
 #include "daemon/ha_frames.h"
 #include "daemon/plan.h"
+#include "golden/recorder.h"
 #include "io/link_socket.h"
 #include "io/loop.h"
 #include "kernel/datapath.h"
@@ -34,7 +36,11 @@ struct ControlView : FramesView {
 
 struct ControlCallbacks {                       // called on the control thread
   std::function<void(core::Action)> on_action;  // what the main thread must know or do
-  std::function<void()> on_change;              // view() has news that no action tells: addresses of peers
+  // view() has news that no action tells: addresses and states of peers, problems with frames
+  std::function<void()> on_change;
+  // For a recording; may be empty.
+  std::function<void(golden::Beginning)> on_member;
+  std::function<void(Instant, golden::Input, Result<core::Actions>)> on_told;
 };
 
 class ControlThread {
@@ -52,8 +58,11 @@ class ControlThread {
   void set_sync(bool in_sync, UnitId rto_peer);
   void set_health(std::optional<VsdId> vsd, bool operable, std::string reason);
   void barrier_done(VsdId vsd);
-  void begin_leave();                                                                 // MayExit follows
-  void command(VsdId vsd, core::ModeCommand mode, std::function<void(Status)> done);  // done: on the control thread
+  void begin_leave();  // MayExit follows
+  // `done` is called on the control thread.
+  void command(VsdId vsd, core::ModeCommand mode, std::function<void(Status)> done);
+  void probe(core::LinkIndex link, std::optional<MacAddress> to, uint8_t count,
+             std::function<void(Status)> done);  // done: accepted, ProbesDone follows; or refused
 
   std::shared_ptr<const ControlView> view() const;
 
@@ -62,10 +71,13 @@ class ControlThread {
       : datapath_(datapath), boot_epoch_(boot_epoch), callbacks_(std::move(callbacks)) {}
 
   void run();
+  void post(golden::Input input);
+  void order(golden::Input input, std::function<void(Status)> done);
+  Status tell(const golden::Input& input);
+  void settle();
   void apply_settings(std::optional<core::MemberSettings> settings);
   void create_member(core::MemberSettings settings);
   HaFrames::Handlers frame_handlers();
-  void on_heartbeat(core::LinkIndex link, core::LinkIndex sent_on, const core::Heartbeat& heartbeat);
   void on_deadline();
   void carry_out(core::Actions actions);
   bool carry_out_here(const core::Action& action);  // false: the main thread's
@@ -89,6 +101,15 @@ class ControlThread {
   Instant deadline_;
   ControlView state_;  // without what frames_ tells
   uint64_t announced_ = 0, announce_errors_ = 0;
+
+  // What on_change was last called for.
+  struct News {
+    std::map<UnitId, std::vector<std::pair<VsdId, core::VsdState>>> states;  // of living peers
+    std::set<std::pair<wire::Drop, std::string>> problems;
+    bool operator==(const News&) const = default;
+  };
+  News news() const;
+  News told_;
 
   // Held only to copy the pointer, so that a reader can never keep the heartbeat waiting.
   mutable std::mutex view_mutex_;

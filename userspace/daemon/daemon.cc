@@ -17,8 +17,6 @@ namespace nsrp::daemon {
 
 namespace {
 
-// After the last VSD is handed over, packets that neighbours still send here cross the data link for this long.
-constexpr milliseconds kDrain{300};
 // An orderly stop never takes longer, whatever a peer does.
 constexpr seconds kStopLimit{5};
 
@@ -62,6 +60,11 @@ Status Daemon::start() {
   if (!lock) return fail(lock.error());
   lock_ = std::move(*lock);
   if (Status loaded = load_config(); !loaded) return loaded;
+  if (!options_.record_file.empty()) {
+    Result<std::unique_ptr<RecordFile>> record = RecordFile::create(options_.record_file);
+    if (!record) return fail(record.error());
+    record_ = std::move(*record);
+  }
 
   Result<std::unique_ptr<io::Loop>> loop = io::Loop::create();
   if (!loop) return fail(loop.error());
@@ -85,10 +88,7 @@ Status Daemon::start() {
   if (datapath_->adopted()) events_.add(EventId::k_adopted, "dir=" + options_.bpf_dir);
   if (!datapath_->sessions_supported()) events_.add(EventId::k_sessions_unsupported, "");
 
-  Result<std::unique_ptr<ControlThread>> control = ControlThread::start(
-      *datapath_, boot_epoch_,
-      {[this](core::Action action) { loop_->post([this, action = std::move(action)] { on_action(action); }); },
-       [this] { loop_->post([this] { refresh_peer(); }); }});
+  Result<std::unique_ptr<ControlThread>> control = ControlThread::start(*datapath_, boot_epoch_, control_callbacks());
   if (!control) return fail(control.error());
   control_ = std::move(*control);
   if (!control_->realtime()) events_.add(EventId::k_realtime_refused, "");
@@ -126,6 +126,25 @@ Status Daemon::start() {
   if (!server) return fail(server.error());
   server_ = std::move(*server);
   return {};
+}
+
+ControlCallbacks Daemon::control_callbacks() {
+  ControlCallbacks callbacks;
+  callbacks.on_action = [this](core::Action action) {
+    loop_->post([this, action = std::move(action)] { on_action(action); });
+  };
+  callbacks.on_change = [this] { loop_->post([this] { on_peers_changed(); }); };
+  if (!record_) return callbacks;
+  callbacks.on_member = [this](golden::Beginning beginning) {
+    beginning.description = "nsrpd " + to_string(unit_);
+    loop_->post([this, beginning = std::move(beginning)] { on_recorded(record_->begin(beginning)); });
+  };
+  callbacks.on_told = [this](Instant now, golden::Input input, Result<core::Actions> answer) {
+    loop_->post([this, now, input = std::move(input), answer = std::move(answer)] {
+      on_recorded(record_->record(now, input, answer));
+    });
+  };
+  return callbacks;
 }
 
 Status Daemon::load_config() {
@@ -204,49 +223,6 @@ void Daemon::finish_stop() {
     unlink(applied_file().c_str());
   }
   loop_->stop();
-}
-
-void Daemon::on_action(const core::Action& action) {
-  if (const auto* change = std::get_if<core::StateChanged>(&action)) {
-    on_state_changed(*change);
-  } else if (const auto* up = std::get_if<core::PeerUp>(&action)) {
-    events_.add(EventId::k_peer_up, "peer=" + to_string(up->unit));
-    refresh_peer();
-  } else if (const auto* lost = std::get_if<core::PeerLost>(&action)) {
-    events_.add(EventId::k_peer_lost, "peer=" + to_string(lost->unit) + " evidence=" + quote(lost->evidence));
-    refresh_peer();
-  } else if (const auto* conflict = std::get_if<core::Conflict>(&action)) {
-    events_.add(EventId::k_master_conflict,
-                "vsd=" + std::to_string(conflict->vsd.value) + " other=" + to_string(conflict->other) +
-                    (conflict->survives ? " outcome=\"this device stays master and announces again\""
-                                        : " outcome=\"this device stepped down\""));
-  } else if (const auto* roles = std::get_if<core::LinkRolesChanged>(&action)) {
-    events_.add(EventId::k_ha_link_roles, "control=" + link_name(roles->control) + " data=" + link_name(roles->data));
-    refresh_peer();
-  } else if (const auto* barrier = std::get_if<core::StartBarrier>(&action)) {
-    on_barrier(barrier->vsd);
-  } else if (std::holds_alternative<core::MayExit>(action) && stopping_) {
-    loop_->call_at(io::now() + kDrain, [this] { finish_stop(); });
-  }
-}
-
-void Daemon::on_state_changed(const core::StateChanged& change) {
-  events_.add(EventId::k_vsd_state, "vsd=" + std::to_string(change.vsd.value) +
-                                        " from=" + quote(core::to_string(change.from)) +
-                                        " to=" + quote(core::to_string(change.to)) + " cause=" + quote(change.cause));
-  refresh_rto();
-}
-
-void Daemon::on_barrier(VsdId vsd) {
-  const uint64_t barrier = next_barrier_++;
-  barriers_[barrier] = vsd;
-  rto_->begin_barrier(barrier);
-}
-
-std::string Daemon::link_name(std::optional<core::LinkIndex> index) const {
-  if (!index) return "none";
-  const std::vector<std::string> names = config::ha_interfaces_of(config_);
-  return index->value < names.size() ? names[index->value] : "none";
 }
 
 }  // namespace nsrp::daemon

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "config/language.h"
@@ -12,6 +13,7 @@
 #include "daemon/event_log.h"
 #include "daemon/options.h"
 #include "daemon/plan.h"
+#include "daemon/record_file.h"
 #include "daemon/rto_worker.h"
 #include "io/control_socket.h"
 #include "io/loop.h"
@@ -37,6 +39,7 @@ class Daemon {
 
   // daemon.cc: life
   Status start();
+  ControlCallbacks control_callbacks();
   Status load_config();
   void adopt_earlier_run();
   std::string applied_file() const { return options_.run_dir + "/applied.conf"; }
@@ -55,16 +58,22 @@ class Daemon {
   void feed_links();
   void on_links_changed();
   void evaluate_monitors();
+
+  // daemon_peers.cc: with whom this device mirrors and forwards
   void refresh_peer();
-  void refresh_data_link();
+  const core::PeerView* partner(const ControlView& view) const;
+  std::optional<RtoPeer> rto_peer(const ControlView& view, const core::PeerView& peer) const;
+  void refresh_data_link(const ControlView& view, const core::PeerView* partner);
   void refresh_rto();
+  void compare_checksums();
 
   // daemon_events.cc: what the control and RTO threads report
   void on_action(const core::Action& action);
   void on_state_changed(const core::StateChanged& change);
   void on_barrier(VsdId vsd);
-  void compare_checksums();
-  std::string link_name(std::optional<core::LinkIndex> index) const;
+  void on_peers_changed();
+  void report_frame_problems();
+  void on_recorded(const Status& written);
 
   // daemon_commands.cc
   void answer(const std::string& line, const io::ControlServer::Reply& reply);
@@ -73,6 +82,12 @@ class Daemon {
   Answer save_config();
   Answer reload_config();
   void execute_mode(const config::Command& command, const Done& done);
+
+  // daemon_probe.cc: `exec nsrp probe`
+  void execute_probe(const config::Command& command, bool json, const Done& done);
+  void on_probes_done(const core::ProbesDone& result);
+  void refuse_probes(const std::string& reason);
+
   Answer show(const config::Command& command, bool json);
 
   Options options_;
@@ -83,6 +98,7 @@ class Daemon {
   std::unique_ptr<kernel::Datapath> datapath_;
   std::unique_ptr<kernel::Network> network_;
   std::unique_ptr<Applier> applier_;
+  std::unique_ptr<RecordFile> record_;
   std::unique_ptr<ControlThread> control_;
   std::unique_ptr<RtoWorker> rto_;
   std::unique_ptr<io::ControlServer> server_;
@@ -98,8 +114,11 @@ class Daemon {
   bool operable_ = true;
   unsigned monitor_sum_ = 0;
   std::optional<bool> checksum_matches_;
+  std::set<UnitId> differing_;  // members whose configuration has another checksum
   std::optional<kernel::DataLink> data_link_;
   std::optional<RtoPeer> rto_peer_;
+  std::map<core::LinkIndex, std::function<void(const core::ProbesDone*, const std::string& refusal)>> probing_;
+  std::map<std::pair<wire::Drop, std::string>, uint64_t> problems_;  // the operator has been told of them
   std::vector<std::string> missing_;
   io::Loop::TimerId link_local_timer_ = 0;
   uint64_t next_barrier_ = 1;

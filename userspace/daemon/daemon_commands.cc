@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "daemon/daemon.h"
 #include "daemon/files.h"
@@ -128,6 +129,8 @@ void Daemon::execute(const Command& command, bool json, const Done& done) {
       return done(reload_config());
     case CommandId::kExecVsdMode:
       return execute_mode(command, done);
+    case CommandId::kExecProbe:
+      return execute_probe(command, json, done);
     default:
       return done(show(command, json));
   }
@@ -137,8 +140,11 @@ Daemon::Answer Daemon::change_config(const Command& command) {
   if (stopping_) return {1, "", "the daemon is stopping"};
   config::Config wanted = config_;
   if (Status changed = config::apply(wanted, command); !changed) return {1, "", changed.error().message};
-  for (const auto& [name, interface] : wanted.interfaces) {
-    if (config_.interfaces.contains(name) || links_.contains(name)) continue;
+  std::set<std::string> named = {wanted.secondary_path};
+  for (const auto& [name, interface] : wanted.interfaces) named.insert(name);
+  for (const std::string& name : named) {
+    const bool known = config_.interfaces.contains(name) || name == config_.secondary_path || name.empty();
+    if (known || links_.contains(name)) continue;
     std::string present;
     for (const auto& [each, link] : links_) {
       if (link.ethernet) present.append(present.empty() ? "" : ", ").append(each);

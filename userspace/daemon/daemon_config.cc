@@ -11,7 +11,6 @@ namespace nsrp::daemon {
 namespace {
 
 constexpr unsigned kFailoverThreshold = 255;  // manual ch. 3: the default device failover threshold
-constexpr size_t kMaxHaLinks = 3;
 constexpr milliseconds kLinkLocalRetry{200};
 
 core::MemberSettings member_settings(const config::Config& config, UnitId unit) {
@@ -23,8 +22,11 @@ core::MemberSettings member_settings(const config::Config& config, UnitId unit) 
   settings.announce_count = config.arp;
   settings.master_always_exist = config.master_always_exist;
   settings.sync_required = config.rto_sync;
+  if (const auto& probe = config.ha_link_probe) {
+    settings.probe = core::ProbeSettings{seconds(probe->interval_s), probe->threshold};
+  }
   for (const auto& [id, group] : config.vsd_groups) {
-    settings.vsds.push_back({id, group.priority, group.preempt, group.hold_down});
+    settings.vsds.push_back({id, group.priority, group.preempt, group.hold_down, group.ineligible});
   }
   return settings;
 }
@@ -72,6 +74,7 @@ void Daemon::feed_control_thread() {
   feed_links();
   const uint64_t checksum = config::checksum(config_);
   if (config_.cluster.value == 0) {
+    refuse_probes("this device has left the cluster");
     control_->set_settings(std::nullopt, config_.cluster, checksum);
   } else {
     control_->set_settings(member_settings(config_, unit_), config_.cluster, checksum);
@@ -88,11 +91,7 @@ std::vector<ControlLink> Daemon::control_links() const {
                       local && local->has_value() ? **local : IpAddress{Family::kIpv6, {}},
                       core::LinkFacts{true, link->second.carrier, link->second.speed_mbps, name}});
   };
-  const std::vector<std::string> names = config::ha_interfaces_of(config_);
-  for (size_t i = 0; i < std::min(names.size(), kMaxHaLinks); ++i) {
-    add(core::LinkIndex{static_cast<uint8_t>(i)}, names[i]);
-  }
-  if (!config_.secondary_path.empty()) add(core::kSecondaryPath, config_.secondary_path);
+  for (const auto& [index, name] : link_names(config_)) add(index, name);
   return result;
 }
 
@@ -161,78 +160,6 @@ void Daemon::evaluate_monitors() {
   operable_ = operable;
   control_->set_health(std::nullopt, operable,
                        operable ? "the monitored interfaces are back" : "monitored interfaces failed: " + failed);
-}
-
-void Daemon::refresh_peer() {
-  refresh_data_link();
-  const auto view = control_->view();
-  std::optional<RtoPeer> peer;
-  for (const core::PeerView& each : view->peers) {
-    if (!each.alive || !view->control) continue;
-    const auto addresses = view->peer_addresses.find(each.unit);
-    if (addresses == view->peer_addresses.end()) continue;
-    const auto address = addresses->second.find(*view->control);
-    const auto link = links_.find(link_name(view->control));
-    if (address == addresses->second.end() || link == links_.end()) continue;
-    if (address->second.link_local.is_unspecified()) continue;
-    peer = RtoPeer{each.unit, address->second.link_local, link->second.ifindex};
-    break;  // two members today; the RTO mirror is between two in any case (manual ch. 1)
-  }
-  rto_->set_peer(peer);
-  rto_peer_ = peer;
-  compare_checksums();
-}
-
-void Daemon::refresh_data_link() {
-  const auto view = control_->view();
-  std::optional<kernel::DataLink> wanted;
-  if (view->data) {
-    const auto link = links_.find(link_name(view->data));
-    for (const core::PeerView& peer : view->peers) {
-      if (!peer.alive || link == links_.end()) continue;
-      const auto addresses = view->peer_addresses.find(peer.unit);
-      if (addresses == view->peer_addresses.end()) continue;
-      const auto address = addresses->second.find(*view->data);
-      if (address == addresses->second.end()) continue;
-      wanted = kernel::DataLink{link->second.ifindex, link->second.mac, address->second.mac};
-      break;
-    }
-  }
-  data_link_ = wanted;
-  if (Status set = datapath_->set_data_link(wanted, config_.cluster, config_.data_forwarding); !set) {
-    events_.add(EventId::k_config_apply_failed, "cause=" + quote("data link: " + set.error().message));
-  }
-}
-
-void Daemon::refresh_rto() {
-  std::set<VsdId> mastered;
-  const auto view = control_->view();  // held: the control thread replaces it at any moment
-  for (const core::VsdView& vsd : view->vsds) {
-    if (vsd.state == core::VsdState::kMaster) mastered.insert(vsd.settings.id);
-  }
-  rto_->set_mastered(mastered);
-  rto::MirrorSettings settings;
-  settings.unit = unit_;
-  settings.cluster = config_.cluster;
-  settings.boot_epoch = boot_epoch_;
-  settings.sync = config_.rto_sync && config_.cluster.value != 0;
-  rto_->set_settings(settings);
-}
-
-void Daemon::compare_checksums() {
-  const auto view = control_->view();
-  const uint64_t own = config::checksum(config_);
-  for (const core::PeerView& peer : view->peers) {
-    const auto theirs = view->peer_checksums.find(peer.unit);
-    if (!peer.alive || theirs == view->peer_checksums.end()) continue;
-    const bool same = theirs->second == own;
-    if (checksum_matches_ != same && !same) {
-      events_.add(EventId::k_config_differs, "peer=" + to_string(peer.unit));
-    }
-    checksum_matches_ = same;
-    return;
-  }
-  checksum_matches_.reset();
 }
 
 }  // namespace nsrp::daemon

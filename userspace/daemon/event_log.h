@@ -24,6 +24,7 @@ enum class Level : uint8_t { kInfo, kNotice, kWarning, kError };
   X(110, config_changed, kInfo, "a command changed the configuration")                                              \
   X(111, config_saved, kInfo, "the configuration was written to its file")                                          \
   X(112, config_apply_failed, kError, "the kernel refused a part of the configuration")                             \
+  X(113, record_failed, kError, "the file of --record cannot be written; recording has ended")                      \
   X(200, vsd_state, kNotice, "a VSD group of this device changed its state, and why")                               \
   X(201, master_conflict, kWarning, "another master was heard; one of the two steps down at once")                  \
   X(210, peer_up, kNotice, "a member of the cluster is heard")                                                      \
@@ -31,6 +32,10 @@ enum class Level : uint8_t { kInfo, kNotice, kWarning, kError };
   X(220, ha_link_roles, kNotice, "the control or data link moved to another interface")                             \
   X(221, ha_link, kNotice, "an HA link gained or lost its carrier")                                                 \
   X(222, config_differs, kWarning, "the peer's configuration has another checksum")                                 \
+  X(223, ha_link_state, kNotice, "an HA link became usable or not, judged by heartbeats and probes, and why")       \
+  X(224, probes, kNotice, "probes sent by hand, and how many were answered")                                        \
+  X(225, frame_problem, kWarning, "frames of another device are dropped: their sender and what is wrong with them") \
+  X(226, frame_problem_over, kNotice, "frames of another device are dropped no longer")                             \
   X(230, monitor, kWarning, "a monitored object failed or recovered")                                               \
   X(300, attached, kInfo, "programs attached to an interface, natively or generically")                             \
   X(301, interface_missing, kWarning, "a configured interface is not there; it is taken in when it appears")        \

@@ -9,11 +9,12 @@
 namespace nsrp::daemon {
 
 std::string usage() {
-  return "usage: nsrpd [-c FILE] [-r RUNDIR] [-b BPFDIR] [--max-sessions N] [--keep]\n"
+  return "usage: nsrpd [-c FILE] [-r RUNDIR] [-b BPFDIR] [--max-sessions N] [--keep] [--record FILE]\n"
          "  -c, --config FILE      configuration file (default /etc/nsrp/nsrp.conf)\n"
          "  -r, --run-dir DIR      control socket and lock file (default /run/nsrp)\n"
          "  -b, --bpf-dir DIR      where maps and programs are pinned (default /sys/fs/bpf/nsrp)\n"
          "      --max-sessions N   size of the session map (default 262144, at most 16777216)\n"
+         "      --record FILE      write every input and answer of the election to FILE, to be played back\n"
          "      --keep             on SIGTERM leave programs, maps, addresses and routes in place\n"
          "  -V, --version          print the version\n"
          "  -h, --help             print this\n"
@@ -21,12 +22,16 @@ std::string usage() {
 }
 
 Result<Options> parse_options(int argc, char** argv) {
-  static constexpr int kKeep = 256, kMaxSessions = 257;
-  static const option kLong[] = {
-      {"config", required_argument, nullptr, 'c'},  {"run-dir", required_argument, nullptr, 'r'},
-      {"bpf-dir", required_argument, nullptr, 'b'}, {"max-sessions", required_argument, nullptr, kMaxSessions},
-      {"keep", no_argument, nullptr, kKeep},        {"version", no_argument, nullptr, 'V'},
-      {"help", no_argument, nullptr, 'h'},          {nullptr, 0, nullptr, 0}};
+  static constexpr int kKeep = 256, kMaxSessions = 257, kRecord = 258;
+  static const option kLong[] = {{"config", required_argument, nullptr, 'c'},
+                                 {"run-dir", required_argument, nullptr, 'r'},
+                                 {"bpf-dir", required_argument, nullptr, 'b'},
+                                 {"max-sessions", required_argument, nullptr, kMaxSessions},
+                                 {"keep", no_argument, nullptr, kKeep},
+                                 {"record", required_argument, nullptr, kRecord},
+                                 {"version", no_argument, nullptr, 'V'},
+                                 {"help", no_argument, nullptr, 'h'},
+                                 {nullptr, 0, nullptr, 0}};
   Options options;
   opterr = 0;
   for (int c; (c = getopt_long(argc, argv, ":c:r:b:Vh", kLong, nullptr)) != -1;) {
@@ -48,6 +53,9 @@ Result<Options> parse_options(int argc, char** argv) {
         break;
       case kKeep:
         options.keep = true;
+        break;
+      case kRecord:
+        options.record_file = optarg;
         break;
       case kMaxSessions: {
         const char* end = optarg + std::strlen(optarg);

@@ -87,6 +87,15 @@ uint32_t routing_table_of(VsdId vsd) {
   return vsd.value == 0 ? kMainTable : kFirstVsdTable + vsd.value;
 }
 
+std::map<core::LinkIndex, std::string> link_names(const Config& config) {
+  std::map<core::LinkIndex, std::string> names;
+  uint8_t number = 0;
+  for (const std::string& name : config::ha_interfaces_of(config)) names[core::LinkIndex{number++}] = name;
+  if (!config.control_interface.empty()) names[core::kControlInterface] = config.control_interface;
+  if (!config.secondary_path.empty()) names[core::kSecondaryPath] = config.secondary_path;
+  return names;
+}
+
 Plan make_plan(const Config& config, const LinksByName& links) {
   Plan plan;
   const std::vector<Vsi> vsis = config::vsis_of(config);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/model.h"
+#include "core/message.h"
 #include "kernel/datapath.h"
 #include "kernel/network.h"
 
@@ -33,6 +34,9 @@ struct Plan {
   std::vector<kernel::WantedRule> rules;
   std::vector<std::string> missing;  // configured interfaces that do not exist
 };
+
+// The links between members by their numbers (core/message.h), as this configuration has them.
+std::map<core::LinkIndex, std::string> link_names(const config::Config& config);
 
 Plan make_plan(const config::Config& config, const LinksByName& links);
 

@@ -2,6 +2,7 @@
 #include "daemon/status.h"
 
 #include <algorithm>
+#include <set>
 
 namespace nsrp::daemon {
 
@@ -43,23 +44,68 @@ Json members_of(const StatusSource& source, const core::VsdView& vsd) {
   return members;
 }
 
+std::string name_of(const StatusSource& source, core::LinkIndex index) {
+  const auto view = source.control.links.find(index);
+  if (view != source.control.links.end() && !view->second.facts.name.empty()) return view->second.facts.name;
+  return "link " + std::to_string(index.value);
+}
+
+int64_t microseconds_of(Duration duration) {
+  return duration.count() / 1000;
+}
+
 Json peers_json(const StatusSource& source) {
   Json peers = Json::array();
-  const std::vector<std::string> names = config::ha_interfaces_of(source.config);
   for (const core::PeerView& peer : source.control.peers) {
-    Json links = Json::object();
+    Json ages = Json::object(), links = Json::array();
     for (const auto& [index, on_link] : peer.links) {
-      const std::string name = index.value < names.size() ? names[index.value] : source.config.secondary_path;
-      links[name] = age_ms(source.now, on_link.last_heard);
+      const std::string name = name_of(source, index);
+      ages[name] = age_ms(source.now, on_link.last_heard);
+      links.push_back({{"ifname", name},
+                       {"last_heard_ms", age_ms(source.now, on_link.last_heard)},
+                       {"heartbeats", on_link.heartbeats},
+                       {"missed", on_link.missed},
+                       {"jitter_us", microseconds_of(on_link.jitter)},
+                       {"both_ways", on_link.both_ways}});
     }
     peers.push_back({{"unit_id", to_string(peer.unit)},
                      {"alive", peer.alive},
                      {"last_heard_ms", age_ms(source.now, peer.last_heard)},
                      {"heartbeats", peer.heartbeats},
                      {"missed", peer.missed},
-                     {"last_heard_ms_by_link", links}});
+                     {"jitter_us", microseconds_of(peer.jitter)},
+                     {"last_heard_ms_by_link", ages},
+                     {"links", links}});
   }
   return peers;
+}
+
+Json problems_json(const StatusSource& source) {
+  Json problems = Json::array();
+  for (const FrameProblem& problem : source.control.problems) {
+    problems.push_back({{"from", problem.who},
+                        {"cause", wire::to_string(problem.cause)},
+                        {"text", problem.text},
+                        {"frames", problem.count},
+                        {"since_ms", age_ms(source.now, problem.first)},
+                        {"last_ms", age_ms(source.now, problem.last)}});
+  }
+  return problems;
+}
+
+// Never the passwords.
+std::string protection(const config::Config& config) {
+  if (!config.encrypt_password.empty()) return "encrypted";
+  return config.auth_password.empty() ? "none" : "authenticated";
+}
+
+// Manual ch. 1, "VSD Group Member States": of equal priorities the higher unit id wins.
+bool has_equal_priorities(const Json& members) {
+  std::set<int> seen;
+  for (const Json& member : members) {
+    if (member.at("alive").get<bool>() && !seen.insert(member.at("priority").get<int>()).second) return true;
+  }
+  return false;
 }
 
 Json frames_json(const ControlView& view) {
@@ -83,24 +129,36 @@ std::string vsi_state(const StatusSource& source, VsdId vsd) {
 
 }  // namespace
 
+namespace {
+
+Json link_json(const StatusSource& source, core::LinkIndex index, const std::string& name) {
+  const bool control = source.control.control == index, data = source.control.data == index;
+  const auto link = source.links.find(name);
+  const auto found = source.control.links.find(index);
+  const core::LinkView view = found == source.control.links.end() ? core::LinkView{} : found->second;
+  return {{"ifname", name},
+          {"role", control && data ? "control+data"
+                   : control       ? "control"
+                   : data          ? "data"
+                                   : "none"},
+          {"up", view.alive},
+          {"cause", link == source.links.end() ? "there is no such interface" : view.cause},
+          {"carrier", link != source.links.end() && link->second.carrier},
+          {"speed_mbps", link == source.links.end() ? 0 : link->second.speed_mbps},
+          {"zone_ha", index < core::kControlInterface},
+          {"probes_sent", view.probes_sent},
+          {"probes_answered", view.probes_answered},
+          {"probes_unanswered", view.probes_unanswered},
+          {"xdp", kernel::to_string(source.applier.xdp_mode(name))}};
+}
+
+}  // namespace
+
+// The links in zone ha, then the control interface.
 Json ha_links_json(const StatusSource& source) {
   Json links = Json::array();
-  const std::vector<std::string> names = config::ha_interfaces_of(source.config);
-  for (size_t i = 0; i < names.size(); ++i) {
-    const core::LinkIndex index{static_cast<uint8_t>(i)};
-    const bool control = source.control.control == index, data = source.control.data == index;
-    const auto link = source.links.find(names[i]);
-    const auto view = source.control.links.find(index);
-    const bool carrier = link != source.links.end() && link->second.carrier;
-    links.push_back({{"ifname", names[i]},
-                     {"role", control && data ? "control+data"
-                              : control       ? "control"
-                              : data          ? "data"
-                                              : "none"},
-                     {"up", view != source.control.links.end() && view->second.alive},
-                     {"carrier", carrier},
-                     {"speed_mbps", link == source.links.end() ? 0 : link->second.speed_mbps},
-                     {"xdp", kernel::to_string(source.applier.xdp_mode(names[i]))}});
+  for (const auto& [index, name] : link_names(source.config)) {
+    if (index != core::kSecondaryPath) links.push_back(link_json(source, index, name));
   }
   return links;
 }
@@ -108,6 +166,7 @@ Json ha_links_json(const StatusSource& source) {
 Json vsd_groups_json(const StatusSource& source) {
   Json groups = Json::array();
   for (const core::VsdView& vsd : source.control.vsds) {
+    const Json members = members_of(source, vsd);
     groups.push_back({{"id", vsd.settings.id.value},
                       {"state", core::to_string(vsd.state)},
                       {"priority", vsd.settings.priority},
@@ -116,7 +175,8 @@ Json vsd_groups_json(const StatusSource& source) {
                       {"term", vsd.term},
                       {"since_ms", age_ms(source.now, vsd.since)},
                       {"cause", vsd.cause},
-                      {"members", members_of(source, vsd)}});
+                      {"equal_priority", has_equal_priorities(members)},
+                      {"members", members}});
   }
   return groups;
 }
@@ -162,10 +222,18 @@ Json nsrp_json(const StatusSource& source) {
                {"vsd_groups", vsd_groups_json(source)},
                {"ha_links", ha_links_json(source)},
                {"secondary_path", config.secondary_path},
+               {"protection", protection(config)},
+               {"problems", problems_json(source)},
                {"peers", peers_json(source)},
                {"frames", frames_json(source.control)},
                {"rto_mirror", rto_mirror_json(source)},
                {"monitor", monitor_json(source)}};
+  if (!config.secondary_path.empty()) {
+    json["secondary_path_link"] = link_json(source, core::kSecondaryPath, config.secondary_path);
+  }
+  if (const auto& probe = config.ha_link_probe) {
+    json["ha_link_probe"] = {{"interval_s", probe->interval_s}, {"threshold", probe->threshold}};
+  }
   json["config_in_sync"] = source.config_in_sync ? Json(*source.config_in_sync) : Json(nullptr);
   return json;
 }

@@ -8,6 +8,8 @@ namespace nsrp::daemon {
 
 namespace {
 
+constexpr size_t kColumns = 100;
+
 std::string text_of(const Json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
@@ -24,6 +26,51 @@ void pad(std::ostream& out, const std::string& text, size_t width) {
   out << text << std::string(text.size() < width ? width - text.size() : 1, ' ');
 }
 
+std::string protection_words(const std::string& protection) {
+  return protection == "none"        ? "neither authenticated nor encrypted"
+         : protection == "encrypted" ? "authenticated and encrypted"
+                                     : "authenticated";
+}
+
+std::string milliseconds_text(const Json& microseconds) {
+  const auto tenths = (microseconds.get<int64_t>() + 50) / 100;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " ms";
+}
+
+std::string heard(const Json& of) {
+  std::ostringstream out;
+  if (of.at("last_heard_ms") < 0) return "not heard yet";
+  out << "heard " << of.at("last_heard_ms") << " ms ago, jitter " << milliseconds_text(of.at("jitter_us"))
+      << ", heartbeats " << of.at("heartbeats") << ", missed " << of.at("missed");
+  return out.str();
+}
+
+void link_text(std::ostream& out, const Json& link) {
+  out << (link.at("up").get<bool>() ? "up" : "down") << ", carrier " << yes_no(link.at("carrier")) << ", "
+      << link.at("speed_mbps") << " Mbit/s, xdp " << text_of(link.at("xdp")) << "\n  " << text_of(link.at("cause"))
+      << "\n";
+  if (link.at("probes_sent") == 0) return;
+  out << "  probes sent " << link.at("probes_sent") << ", answered " << link.at("probes_answered")
+      << ", unanswered in a row " << link.at("probes_unanswered") << "\n";
+}
+
+void drops_text(std::ostream& out, const Json& drops) {
+  std::string line = "frames dropped:";
+  bool any = false;
+  for (const auto& [cause, count] : drops.items()) {
+    if (count == 0) continue;
+    const std::string item = (any ? ", " : " ") + cause + " " + count.dump();
+    any = true;
+    if (line.size() + item.size() > kColumns) {
+      out << line << ",\n";
+      line = " " + item.substr(1);
+    } else {
+      line += item;
+    }
+  }
+  out << line << (any ? "" : " none") << "\n";
+}
+
 }  // namespace
 
 std::string cluster_text(const Json& nsrp) {
@@ -35,11 +82,20 @@ std::string cluster_text(const Json& nsrp) {
   }
   out << "cluster id: " << cluster.at("id") << ", name: " << text_of(cluster.at("name")) << "\n"
       << "local unit id: " << text_of(nsrp.at("unit_id")) << ", hostname: " << text_of(nsrp.at("hostname"))
-      << ", HA LED: " << text_of(nsrp.at("led")) << "\n";
+      << ", HA LED: " << text_of(nsrp.at("led")) << "\n"
+      << "messages between members: " << protection_words(text_of(nsrp.at("protection"))) << "\n";
   for (const Json& peer : nsrp.at("peers")) {
     out << "peer unit id: " << text_of(peer.at("unit_id")) << ", " << (peer.at("alive").get<bool>() ? "alive" : "lost")
-        << ", last heard " << peer.at("last_heard_ms") << " ms ago, heartbeats " << peer.at("heartbeats") << ", missed "
-        << peer.at("missed") << "\n";
+        << ", " << heard(peer) << "\n";
+    for (const Json& link : peer.at("links")) {
+      out << "  on ";
+      pad(out, text_of(link.at("ifname")), 10);
+      out << (link.at("both_ways").get<bool>() ? "both ways, " : "one way,   ") << heard(link) << "\n";
+    }
+  }
+  for (const Json& problem : nsrp.at("problems")) {
+    out << "problem: " << text_of(problem.at("text")) << "\n  " << problem.at("frames") << " frames dropped ("
+        << text_of(problem.at("cause")) << "), the last " << problem.at("last_ms") << " ms ago\n";
   }
   if (!nsrp.at("config_in_sync").is_null()) {
     out << "configuration: " << (nsrp.at("config_in_sync").get<bool>() ? "in sync" : "out of sync")
@@ -55,6 +111,7 @@ std::string vsd_groups_text(const Json& groups) {
         << ", preempt " << on_off(group.at("preempt")) << ", hold-down " << group.at("hold_down_s") << " s, term "
         << group.at("term") << "\n  since " << group.at("since_ms").get<int64_t>() / 1000
         << " s: " << text_of(group.at("cause")) << "\n";
+    if (group.at("equal_priority").get<bool>()) out << "  equal priority: the highest unit id wins\n";
     for (const Json& member : group.at("members")) {
       out << "  ";
       pad(out, text_of(member.at("unit_id")), 14);
@@ -69,19 +126,30 @@ std::string vsd_groups_text(const Json& groups) {
 std::string ha_links_text(const Json& nsrp) {
   std::ostringstream out;
   for (const Json& link : nsrp.at("ha_links")) {
-    out << "ha link ";
+    out << (link.at("zone_ha").get<bool>() ? "ha link " : "control interface ");
     pad(out, text_of(link.at("ifname")), 10);
     pad(out, text_of(link.at("role")), 14);
-    out << (link.at("up").get<bool>() ? "up" : "down") << ", carrier " << yes_no(link.at("carrier")) << ", "
-        << link.at("speed_mbps") << " Mbit/s, xdp " << text_of(link.at("xdp")) << "\n";
+    link_text(out, link);
   }
-  const Json& secondary = nsrp.at("secondary_path");
-  out << "secondary path: " << (text_of(secondary).empty() ? "none" : text_of(secondary)) << "\n";
+  out << "secondary path: ";
+  if (nsrp.contains("secondary_path_link")) {
+    out << text_of(nsrp.at("secondary_path")) << " ";
+    link_text(out, nsrp.at("secondary_path_link"));
+  } else {
+    out << "none\n";
+  }
+  out << "ha link probe: ";
+  if (nsrp.contains("ha_link_probe")) {
+    const Json& probe = nsrp.at("ha_link_probe");
+    out << "every " << probe.at("interval_s") << " s, down after " << probe.at("threshold") << " unanswered\n";
+  } else {
+    out << "none\n";
+  }
   const Json& frames = nsrp.at("frames");
   out << "frames sent " << frames.at("sent") << " (errors " << frames.at("send_errors") << "), received "
-      << frames.at("received") << ", dropped:";
-  for (const auto& [reason, count] : frames.at("dropped").items()) out << " " << reason << " " << count;
-  out << "\nworst lateness of the heartbeat timer: " << frames.at("worst_timer_lateness_us") << " us\n";
+      << frames.at("received") << "\n";
+  drops_text(out, frames.at("dropped"));
+  out << "worst lateness of the heartbeat timer: " << frames.at("worst_timer_lateness_us") << " us\n";
   return out.str();
 }
 
@@ -112,7 +180,7 @@ std::string nsrp_text(const Json& nsrp) {
   out << cluster_text(nsrp);
   if (nsrp.at("cluster").at("id") == 0) return out.str();
   out << "heartbeat interval " << nsrp.at("hb_interval_ms") << " ms, lost threshold " << nsrp.at("hb_threshold")
-      << ", init hold " << nsrp.at("init_hold") << ", gratuitous arp " << nsrp.at("arp") << ", master always exist "
+      << ", init hold " << nsrp.at("init_hold") << ", gratuitous arp " << nsrp.at("arp") << "\nmaster always exist "
       << yes_no(nsrp.at("master_always_exist")) << ", data forwarding " << on_off(nsrp.at("data_forwarding")) << "\n\n"
       << vsd_groups_text(nsrp.at("vsd_groups")) << "\n"
       << ha_links_text(nsrp) << "\n"
