@@ -3,6 +3,7 @@
 // because a switch that is still learning, or a burst that overflows a queue, loses the first.
 #include <algorithm>
 
+#include "core/defect.h"
 #include "core/member_impl.h"
 
 namespace nsrp::core {
@@ -18,10 +19,10 @@ void Member::Impl::start_announcing(Vsd& v) {
   v.announce_gap = kFirstGap;
 }
 
-// A member that was out of our hearing may have been master meanwhile, and have stepped down before we could hear it say
-// so. In the first moments of our own run nobody was out of hearing.
+// A member that was out of our hearing may have been master meanwhile, and have stepped down before we could hear it
+// say so. In the first moments of our own run nobody was out of hearing.
 void Member::Impl::announce_to_returned(const Peer& peer) {
-  if (now < alone_from) return;
+  if (now < alone_from || defect(Defect::kAnnounceAfterHeal)) return;
   for (auto& [id, v] : vsds) {
     const VsdAdvert* advert = peer.advert(id);
     const bool was_away = advert != nullptr && advert->state != VsdState::kInitial;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two masters of one VSD hear each other: the heartbeat path was cut and has healed. Both apply the same rule to the
 // same numbers, so one of them goes.
+#include "core/defect.h"
 #include "core/member_impl.h"
 
 namespace nsrp::core {
@@ -50,7 +51,7 @@ void Member::Impl::meet_other_masters(Vsd& v) {
     }
     if (v.conflicts.insert(unit).second) {
       out.push_back(Conflict{v.settings.id, unit, true});
-      start_announcing(v);
+      if (!defect(Defect::kAnnounceAfterHeal)) start_announcing(v);
       speak_now = true;
     }
   }

@@ -3,6 +3,7 @@
 // members by what they advertise and so comes to the same answer; only the best acts, the others give it time.
 #include <algorithm>
 
+#include "core/defect.h"
 #include "core/member_impl.h"
 
 namespace nsrp::core {
@@ -34,6 +35,7 @@ UnitId Member::Impl::named_successor(const Vsd& v) const {
 // The initial hold binds a member that became inoperable meanwhile, too: it has to have listened.
 bool Member::Impl::may_stand(const Vsd& v) const {
   const bool operable = v.state != VsdState::kInoperable || settings.master_always_exist;
+  if (promised_to_wait(v)) return false;
   const bool has_listened =
       now >= v.hold_until && (!v.listen_until || now >= *v.listen_until) && (!catching_up || now >= catching_up->until);
   return operable && has_listened && !leaving && v.handed_to == UnitId{};
@@ -47,7 +49,9 @@ std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
     return wait != v.waits.end() && now >= wait->second;
   };
   // What the last master has said about us is known to all.
-  if (may_stand(v) && (named == settings.unit || now >= stand_from)) {
+  const std::optional<Cap> cap = lease_cap(v);
+  const bool would_last = !cap || cap->until > now + interval() / 2;
+  if (may_stand(v) && would_last && (named == settings.unit || now >= stand_from)) {
     all.push_back({.unit = settings.unit,
                    .named = named == settings.unit,
                    .operable = v.state != VsdState::kInoperable,
@@ -65,7 +69,7 @@ std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
     if (waited_for(unit)) continue;
     all.push_back({.unit = unit,
                    .named = named == unit,
-                   .deaf = deaf(peer),
+                   .deaf = acts_without_us(peer, v),
                    .operable = operable,
                    .in_sync = advert->in_sync,
                    .primary_backup = advert->state == VsdState::kPrimaryBackup,
@@ -87,7 +91,7 @@ bool Member::Impl::outranks(const Candidate& a, const Candidate& b) const {
   if (a.deaf != b.deaf) return a.deaf;
   if (settings.sync_required && a.in_sync != b.in_sync) return a.in_sync;
   if (a.primary_backup != b.primary_backup) return a.primary_backup;
-  if (a.priority != b.priority) return a.priority < b.priority;
+  if (a.priority != b.priority || defect(Defect::kTieBreak)) return a.priority < b.priority;
   return a.unit > b.unit;
 }
 
@@ -158,9 +162,21 @@ void Member::Impl::decide(Vsd& v) {
   }
 }
 
+// The master we last knew of is not heard here, but others have told of it, and we have told it that we wait for it as
+// long as they make us. Unless somebody who hears it says that it is master no more.
+bool Member::Impl::promised_to_wait(const Vsd& v) const {
+  const auto it = peers.find(v.followed);
+  if (it == peers.end() || !it->second.alive || direct(it->second)) return false;
+  return std::none_of(peers.begin(), peers.end(), [&](const auto& entry) {
+    const VsdAdvert* advert = direct(entry.second) ? entry.second.advert(v.settings.id) : nullptr;
+    return advert != nullptr && advert->follows != v.followed && fresh_hearing(entry.second, v.followed) != nullptr;
+  });
+}
+
 // There is a master, and we cannot hear it: it is not ours to follow, and not ours to replace.
 void Member::Impl::wait_for_hearsay(Vsd& v, UnitId master) {
   v.waits.clear();
+  v.followed = master;
   if (v.state == VsdState::kInitial || v.state == VsdState::kPrimaryBackup) {
     set_state(v, VsdState::kBackup, to_string(master) + " is master, as others tell; this device does not hear it");
   }

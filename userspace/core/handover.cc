@@ -3,12 +3,13 @@
 // master picks or is asked, lets the RTO mirror finish (barrier), releases the VSD and names the successor.
 #include <algorithm>
 
+#include "core/defect.h"
 #include "core/member_impl.h"
 
 namespace nsrp::core {
 
 bool Member::Impl::in_sync_enough(const Vsd& v) const {
-  return v.state == VsdState::kMaster || !settings.sync_required || in_sync;
+  return v.state == VsdState::kMaster || !settings.sync_required || in_sync || defect(Defect::kSyncGate);
 }
 
 // Manual ch. 1, "Preempt Option": with preempt a strictly better priority number takes the VSD over, after hold-down.

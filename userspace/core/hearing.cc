@@ -39,11 +39,15 @@ const Hearing* Member::Impl::hearing_of_us(const Peer& peer) const {
   return hearing != nullptr && hearing->epoch == low(boot_epoch) ? hearing : nullptr;
 }
 
+const Hearing* Member::Impl::hearing_of_former_run(const Peer& peer) const {
+  const Hearing* hearing = hearing_in(peer.last, settings.unit);
+  return hearing != nullptr && hearing->epoch != low(boot_epoch) ? hearing : nullptr;
+}
+
 // What a new heartbeat says of our own and of others' life.
 void Member::Impl::take_hearings(Peer& peer) {
   if (const Hearing* hearing = hearing_of_us(peer)) {
     peer.deaf_since.reset();
-    peer.heard_us = true;
     // It misses us: what got lost is said again at once.
     if (started && hearing->silence >= Duration(settings.hb_interval) * 5 / 4) speak_now = true;
   } else if (!peer.deaf_since) {

@@ -38,6 +38,11 @@ UnitId Member::Impl::followed_now(const Vsd& v) const {
   return master == nullptr ? UnitId{} : master->unit;
 }
 
+// Whether we are master is not known to ourselves at the moment, so there is nothing to say.
+bool Member::Impl::in_doubt() const {
+  return std::any_of(vsds.begin(), vsds.end(), [](const auto& entry) { return entry.second.doubt_until.has_value(); });
+}
+
 void Member::Impl::speak() {
   Heartbeat heartbeat{.unit = settings.unit,
                       .boot_epoch = boot_epoch,
@@ -56,6 +61,7 @@ void Member::Impl::speak() {
   }
   const bool due = now >= next_heartbeat;
   if (!due && !speak_now && said == heartbeat && said_hears == hears) return;
+  if (in_doubt()) return;
   // Slots that we slept through are not made up for.
   if (due) next_heartbeat += ((now - next_heartbeat) / interval() + 1) * interval();
   speak_now = false;

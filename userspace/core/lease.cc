@@ -16,11 +16,13 @@
 // this has happened: we listen for an interval without renewing. Silence proves that nobody came.
 #include <algorithm>
 
+#include "core/defect.h"
 #include "core/member_impl.h"
 
 namespace nsrp::core {
 
 Duration Member::Impl::lease_length() const {
+  if (defect(Defect::kLeaseMargin)) return silence_limit() + Duration(settings.hb_interval) / 2;
   const Duration own = silence_limit() - Duration(settings.hb_interval) / 2;
   if (!former_pace || now >= former_pace->until) return own;
   return std::min(own, former_pace->silence_limit - former_pace->interval / 2);
@@ -35,28 +37,44 @@ bool Member::Impl::alone() const {
   return !any_alive() && now >= alone_from;
 }
 
-// Until when the others wait for this master at least, as they say themselves. A member that misses our heartbeats says
-// so before its patience ends, and then the lease ends before that: although we hear it, it may not hear us.
+// Until when a member waits for us at least before it may become master, as it says itself. nullopt: it hears us, or
+// cannot become master. One that misses our heartbeats says so before its patience ends.
+std::optional<Member::Impl::Cap> Member::Impl::patience_of(const Peer& peer, const Vsd& v) const {
+  const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
+  if (advert == nullptr || advert->state == VsdState::kIneligible) return std::nullopt;
+  if (advert->state == VsdState::kInoperable && !settings.master_always_exist) return std::nullopt;
+  const std::string unit = to_string(peer.unit);
+  if (const Hearing* hearing = hearing_of_us(peer)) {
+    const Duration pace = former_pace ? std::max<Duration>(former_pace->interval, settings.hb_interval) : interval();
+    if (hearing->silence < pace * 3 / 2) return std::nullopt;
+    const std::optional<Instant> heard = sent_at(hearing->sequence);
+    const Instant until = heard ? *heard + hearing->forgiven + lease_length() : now;
+    return Cap{until, unit + " has not heard this device for " + words_ms(hearing->silence)};
+  }
+  if (const Hearing* before = hearing_of_former_run(peer)) {
+    return Cap{peer.silence.heard + lease_length() - before->silence,
+               unit + " has not heard this device since its restart"};
+  }
+  // Who has just started listens for a whole silence first. A master may hear us with its next breath; if it does not, it
+  // cannot yield, so we must. All others have taken us for dead; one that stood still and works off what lay in its
+  // socket does so for a moment, and waits for an interval before it acts (forgive).
+  const bool listens = advert->state == VsdState::kInitial || advert->state == VsdState::kMaster;
+  return Cap{*peer.deaf_since + (listens ? lease_length() : interval() / 2), unit + " does not hear this device"};
+}
+
+bool Member::Impl::acts_without_us(const Peer& peer, const Vsd& v) const {
+  const std::optional<Cap> cap = patience_of(peer, v);
+  return cap && cap->until <= now + interval() / 2;
+}
+
+// A lease ends before anybody's patience: although we hear a member, it may not hear us.
 std::optional<Member::Impl::Cap> Member::Impl::lease_cap(const Vsd& v) const {
   std::optional<Cap> first;
-  const auto consider = [&](Instant until, std::string cause) {
-    if (!first || until < first->until) first = Cap{until, std::move(cause)};
-  };
-  const Duration pace = former_pace ? std::max<Duration>(former_pace->interval, settings.hb_interval) : interval();
+  if (v.resumed_until) first = Cap{*v.resumed_until, "it restarted, and not everybody has heard it since"};
   for (const auto& [unit, peer] : peers) {
-    const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
-    if (advert == nullptr || advert->state == VsdState::kIneligible) continue;
-    const Hearing* hearing = hearing_of_us(peer);
-    if (hearing == nullptr) {
-      const Instant until = peer.heard_us ? now : *peer.deaf_since + lease_length();
-      consider(until, to_string(unit) + (peer.heard_us ? " took this device for dead" : " does not hear this device"));
-    } else if (hearing->silence >= pace * 3 / 2) {
-      const Instant said_at = sent_at(hearing->sequence).value_or(now - lease_length());
-      consider(said_at + hearing->forgiven + lease_length(),
-               to_string(unit) + " has not heard this device for " + words_ms(hearing->silence));
-    }
+    std::optional<Cap> cap = patience_of(peer, v);
+    if (cap && (!first || cap->until < first->until)) first = std::move(cap);
   }
-  if (v.resumed_until) consider(*v.resumed_until, "it restarted, and not everybody has heard it since");
   return first;
 }
 
@@ -141,6 +159,7 @@ void Member::Impl::promote(Vsd& v, const std::string& cause) {
 void Member::Impl::step_down(Vsd& v, VsdState to, std::string cause) {
   v.lease = {};
   v.doubt_until.reset();
+  v.resumed_until.reset();
   v.handover.reset();
   v.conflicts.clear();
   v.announces_left = 0;

@@ -4,6 +4,7 @@
 // the same evidence, which they exchange in their heartbeats, and so move together.
 #include <algorithm>
 
+#include "core/defect.h"
 #include "core/member_impl.h"
 
 namespace nsrp::core {
@@ -25,6 +26,7 @@ bool Member::Impl::fresh_on(const Peer& peer, LinkIndex link) const {
 
 bool Member::Impl::both_ways(const Peer& peer, LinkIndex link) const {
   if (!direct(peer) || !fresh_on(peer, link)) return false;
+  if (defect(Defect::kLinkEvidence)) return true;
   const Hearing* hearing = hearing_of_us(peer);
   return hearing != nullptr && hearing->links.test(peer.links.at(link).sent_on.value);
 }

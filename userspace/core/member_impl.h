@@ -121,10 +121,12 @@ struct Peer {
   std::map<LinkIndex, PeerOnLink> links;
   SequenceLog log;
   Jitter jitter;
-  bool heard_us = false;              // in this life of it, it said so at least once
   std::optional<Instant> deaf_since;  // its heartbeats do not say that it hears us
   Instant last_nudge = Instant::min();
-  std::vector<uint64_t> former_epochs;
+  struct Run {
+    uint64_t epoch, sequence;
+  };
+  std::vector<Run> former_runs;
   std::string lost_because;
   Heartbeat last;
 
@@ -195,6 +197,7 @@ struct Member::Impl {
   Duration hold_time() const;
   VsdAdvert advert(const Vsd& v) const;
   UnitId followed_now(const Vsd& v) const;
+  bool in_doubt() const;
   void speak();
 
   // peers.cc: who is there.
@@ -202,6 +205,8 @@ struct Member::Impl {
   void hear_on_link(Peer& peer, LinkIndex link, LinkIndex sent_on, const Heartbeat& heartbeat);
   Peer* peer_for(UnitId unit);
   void note_changes(const Peer& peer, const Heartbeat& heartbeat, bool continues);
+  bool is_of_former_run(const Peer& peer, const Heartbeat& heartbeat) const;
+  void change_run(Peer& peer);
   void begin_run(Peer& peer);
   void lose(Peer& peer, std::string evidence);
   void lose_silent_peers();
@@ -215,6 +220,7 @@ struct Member::Impl {
 
   // hearing.cc: acknowledgements, and what third members tell.
   const Hearing* hearing_of_us(const Peer& peer) const;
+  const Hearing* hearing_of_former_run(const Peer& peer) const;
   void take_hearings(Peer& peer);
   void take_relay(const Hearing& hearing);
   std::vector<Hearing> hearings() const;
@@ -253,6 +259,8 @@ struct Member::Impl {
     Instant until;
     std::string cause;
   };
+  std::optional<Cap> patience_of(const Peer& peer, const Vsd& v) const;
+  bool acts_without_us(const Peer& peer, const Vsd& v) const;
   std::optional<Cap> lease_cap(const Vsd& v) const;
   void check_caps();
   void grant(Vsd& v, Instant said_at);
@@ -265,6 +273,7 @@ struct Member::Impl {
   // election.cc: who becomes master, who is primary backup.
   const Peer* living_master(const Vsd& v) const;
   void wait_for_hearsay(Vsd& v, UnitId master);
+  bool promised_to_wait(const Vsd& v) const;
   UnitId named_successor(const Vsd& v) const;
   std::vector<Candidate> candidates(const Vsd& v) const;
   bool outranks(const Candidate& a, const Candidate& b) const;

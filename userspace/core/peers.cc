@@ -8,7 +8,7 @@ namespace nsrp::core {
 
 namespace {
 constexpr size_t kMaxPeers = 16;  // a flood of invented unit ids must not fill the memory
-constexpr size_t kMaxFormerEpochs = 4;
+constexpr size_t kMaxFormerRuns = 4;
 }  // namespace
 
 std::string words_ms(Duration d) {
@@ -94,19 +94,13 @@ void Member::Impl::hear(LinkIndex link, LinkIndex sent_on, const Heartbeat& hear
   if (peer == nullptr) return;
   const bool known = peer->log.heard() > 0;
   const bool same_run = known && peer->last.boot_epoch == heartbeat.boot_epoch;
-  const auto& former = peer->former_epochs;
-  if (std::find(former.begin(), former.end(), heartbeat.boot_epoch) != former.end()) return;
+  if (known && !same_run && is_of_former_run(*peer, heartbeat)) return;
   if (same_run && heartbeat.sequence <= peer->last.sequence) {  // a copy from another link, or late
     peer->log.note(heartbeat.sequence);
     hear_on_link(*peer, link, sent_on, heartbeat);
     return;
   }
-  if (known && !same_run) {
-    peer->former_epochs.push_back(peer->last.boot_epoch);
-    if (peer->former_epochs.size() > kMaxFormerEpochs) peer->former_epochs.erase(peer->former_epochs.begin());
-    if (peer->alive) lose(*peer, to_string(peer->unit) + " restarted");
-    begin_run(*peer);
-  }
+  if (known && !same_run) change_run(*peer);
   const bool continues = same_run && peer->alive;
   if (same_run && !peer->alive) begin_run(*peer);  // what went by while it was dead is no news
   note_changes(*peer, heartbeat, continues);
@@ -148,10 +142,27 @@ void Member::Impl::note_changes(const Peer& peer, const Heartbeat& heartbeat, bo
   }
 }
 
+// A late frame of a run that has ended. Runs have no order, so what was taken for the older one may turn out to be the
+// living one: it goes on speaking while the other is silent.
+bool Member::Impl::is_of_former_run(const Peer& peer, const Heartbeat& heartbeat) const {
+  const auto run = std::find_if(peer.former_runs.begin(), peer.former_runs.end(),
+                                [&](const Peer::Run& former) { return former.epoch == heartbeat.boot_epoch; });
+  if (run == peer.former_runs.end()) return false;
+  const bool silent = now >= peer.silence.heard + Duration(peer.last.hb_interval) * 3 / 2;
+  return !silent || heartbeat.sequence <= run->sequence;
+}
+
+void Member::Impl::change_run(Peer& peer) {
+  std::erase_if(peer.former_runs, [&](const Peer::Run& run) { return run.epoch == peer.last.boot_epoch; });
+  peer.former_runs.push_back({peer.last.boot_epoch, peer.last.sequence});
+  if (peer.former_runs.size() > kMaxFormerRuns) peer.former_runs.erase(peer.former_runs.begin());
+  if (peer.alive) lose(peer, to_string(peer.unit) + " restarted");
+  begin_run(peer);
+}
+
 void Member::Impl::begin_run(Peer& peer) {
   peer.log.begin_run();
   for (auto& [index, on_link] : peer.links) on_link.log.begin_run();
-  peer.heard_us = false;
   peer.deaf_since.reset();
   peer.relayed_from = Instant::min();
 }
