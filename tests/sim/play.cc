@@ -85,6 +85,8 @@ class Player {
   }
 
   void apply(const Event& e) {
+    safety_.touched(e.node);
+    if (e.what == What::kSync) safety_.sync_changed(e.node);
     switch (e.what) {
       case What::kStart:
       case What::kKill:
@@ -221,6 +223,8 @@ class Player {
         }
       }
       world_.set_in_sync(id, true, world_.settings((id + 1) % world_.size()).unit);
+      safety_.touched(id);
+      safety_.sync_changed(id);
     }
   }
 

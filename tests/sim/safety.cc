@@ -47,6 +47,14 @@ void Safety::pace_changed(NodeId id) {
   node.former_until = world_.now() + node.longest_silence * 3;
 }
 
+void Safety::touched(NodeId id) {
+  nodes_[id].touched = world_.now();
+}
+
+void Safety::sync_changed(NodeId id) {
+  nodes_[id].sync_changed = world_.now();
+}
+
 void Safety::restarted(NodeId id) {
   for (VsdWatch& vsd : nodes_[id].vsds) {
     vsd.state = VsdState::kInitial;
@@ -116,15 +124,42 @@ void Safety::watch_states(NodeId id, const StateChanged& change, const Actions& 
   VsdWatch& vsd = nodes_[id].vsds[change.vsd.value];
   if (change.from != vsd.state) broken(name(id) + " leaves a state it was not in");
   vsd.state = change.to;
+  vsd.since = world_.now();
   if (change.to != VsdState::kMaster) return;
   vsd.promoted = world_.now();
   if (change.cause.starts_with("resumed")) return;
   ++tally_.takeovers;
+  check_sync_gate(id, change.vsd, change.cause);
   const bool told = std::any_of(actions.begin(), actions.end(), [&](const Action& action) {
     const auto* announce = std::get_if<Announce>(&action);
     return announce != nullptr && announce->vsd == change.vsd;
   });
   if (!told && world_.settings(id).announce_count > 0) broken(name(id) + " became master and did not announce it");
+}
+
+bool Safety::hears(NodeId id, NodeId other) const {
+  const Instant heard = world_.heard_at(id, other);
+  return heard != Instant::min() && world_.now() - heard < nodes_[other].longest_interval * 3 / 2;
+}
+
+void Safety::check_sync_gate(NodeId id, VsdId vsd, const std::string& cause) const {
+  if (!world_.settings(id).sync_required || world_.in_sync(id)) return;
+  const Duration lately = Member::kHandoverLimit + nodes_[id].longest_silence * 2;
+  const auto long_ago = [&](Instant t) { return t == Instant::min() || world_.now() - t > lately; };
+  if (!long_ago(nodes_[id].sync_changed)) return;
+  const bool handed = cause.find("handed to this device") != std::string::npos;
+  for (NodeId other = 0; other < world_.size(); ++other) {
+    if (other == id || !world_.awake(other) || !world_.operable(other, vsd) || !long_ago(nodes_[other].touched))
+      continue;
+    if (!hears(id, other) || !hears(other, id)) continue;
+    const VsdWatch& theirs = nodes_[other].vsds[vsd.value];
+    const bool backup = theirs.state == VsdState::kBackup || theirs.state == VsdState::kPrimaryBackup;
+    const bool was_master = backup && theirs.promoted != Instant::min() && !long_ago(theirs.since) && handed;
+    const bool could = backup && world_.in_sync(other) && long_ago(theirs.since) && !handed;
+    if (!was_master && !could) continue;
+    broken(name(id) + " is out of sync and became master of VSD " + std::to_string(vsd.value) +
+           (was_master ? " instead of its master, " : " before ") + name(other) + ", which is in sync");
+  }
 }
 
 void Safety::watch_grant(NodeId id, const GrantLease& grant) {

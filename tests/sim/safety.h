@@ -39,6 +39,8 @@ class Safety {
   void resumed(NodeId id, bool clock_halted);  // a stopped machine goes on
   void restarted(NodeId id);
   void pace_changed(NodeId id);
+  void touched(NodeId id);  // something was done to it from outside
+  void sync_changed(NodeId id);
 
   VsdState state(NodeId id, VsdId vsd) const { return nodes_[id].vsds[vsd.value].state; }
   std::optional<NodeId> last_announcer(VsdId vsd) const { return last_announcer_[vsd.value]; }
@@ -50,12 +52,14 @@ class Safety {
   struct VsdWatch {
     VsdState state = VsdState::kInitial;
     uint64_t said_term = 0, heard_term = 0;
+    Instant since = Instant::min();  // of the state
     Instant promoted = Instant::min(), announced = Instant::min();
     std::optional<DataPathLease> lease;
   };
   struct NodeWatch {
     std::array<VsdWatch, kVsds> vsds{};
     bool started = false;
+    Instant touched = Instant::min(), sync_changed = Instant::min();
     std::array<uint64_t, kMaxNodes> epochs{};                               // the latest run heard of each
     Duration shortest_silence{0}, longest_silence{0}, longest_interval{0};  // of what it was set to lately
     Instant former_until = Instant::min();
@@ -79,6 +83,8 @@ class Safety {
   void watch_grant(NodeId id, const core::GrantLease& grant);
   void watch_adverts(NodeId id, const Heartbeat& heartbeat);
   void check_masters(NodeId id);
+  void check_sync_gate(NodeId id, VsdId vsd, const std::string& cause) const;
+  bool hears(NodeId id, NodeId other) const;
   void meet(NodeId later, NodeId earlier, VsdId vsd);
   void check_birth(NodeId b, NodeId a, VsdId vsd) const;
   bool overlap_known(NodeId x, NodeId y, VsdId vsd) const;
