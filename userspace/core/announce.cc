@@ -20,9 +20,9 @@ void Member::Impl::start_announcing(Vsd& v) {
 }
 
 // A member that was out of our hearing may have been master meanwhile, and have stepped down before we could hear it
-// say so. In the first moments of our own run nobody was out of hearing.
+// say so. Once too often does no harm.
 void Member::Impl::announce_to_returned(const Peer& peer) {
-  if (now < alone_from || defect(Defect::kAnnounceAfterHeal)) return;
+  if (defect(Defect::kAnnounceAfterHeal)) return;
   for (auto& [id, v] : vsds) {
     const VsdAdvert* advert = peer.advert(id);
     const bool was_away = advert != nullptr && advert->state != VsdState::kInitial;
@@ -32,7 +32,7 @@ void Member::Impl::announce_to_returned(const Peer& peer) {
 
 void Member::Impl::announce_due() {
   for (auto& [id, v] : vsds) {
-    if (v.announces_left == 0 || now < v.next_announce) continue;
+    if (v.announces_left == 0 || now < v.next_announce || v.doubt_until) continue;
     out.push_back(Announce{id});
     --v.announces_left;
     v.next_announce = now + v.announce_gap;

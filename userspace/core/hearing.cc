@@ -39,17 +39,18 @@ const Hearing* Member::Impl::hearing_of_us(const Peer& peer) const {
   return hearing != nullptr && hearing->epoch == low(boot_epoch) ? hearing : nullptr;
 }
 
-const Hearing* Member::Impl::hearing_of_former_run(const Peer& peer) const {
-  const Hearing* hearing = hearing_in(peer.last, settings.unit);
+const Hearing* Member::Impl::hearing_of_former_run(const Heartbeat& heartbeat) const {
+  const Hearing* hearing = hearing_in(heartbeat, settings.unit);
   return hearing != nullptr && hearing->epoch != low(boot_epoch) ? hearing : nullptr;
 }
 
 // What a new heartbeat says of our own and of others' life.
 void Member::Impl::take_hearings(Peer& peer) {
-  if (const Hearing* hearing = hearing_of_us(peer)) {
+  const Hearing* hearing = hearing_of_us(peer);
+  const bool misses_us = hearing != nullptr && hearing->silence >= Duration(settings.hb_interval) * 5 / 4;
+  if (misses_us && started) speak_now = true;  // what got lost is said again at once
+  if (hearing != nullptr && !misses_us) {
     peer.deaf_since.reset();
-    // It misses us: what got lost is said again at once.
-    if (started && hearing->silence >= Duration(settings.hb_interval) * 5 / 4) speak_now = true;
   } else if (!peer.deaf_since) {
     peer.deaf_since = now;
   }

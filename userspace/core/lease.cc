@@ -44,6 +44,11 @@ std::optional<Member::Impl::Cap> Member::Impl::patience_of(const Peer& peer, con
   if (advert == nullptr || advert->state == VsdState::kIneligible) return std::nullopt;
   if (advert->state == VsdState::kInoperable && !settings.master_always_exist) return std::nullopt;
   const std::string unit = to_string(peer.unit);
+  // Two masters meet: the rule of conflict.cc decides, unless the other cannot hear that it should yield.
+  if (advert->state == VsdState::kMaster) {
+    if (!peer.deaf_since) return std::nullopt;
+    return Cap{*peer.deaf_since + lease_length(), unit + " is master and does not hear this device"};
+  }
   if (const Hearing* hearing = hearing_of_us(peer)) {
     const Duration pace = former_pace ? std::max<Duration>(former_pace->interval, settings.hb_interval) : interval();
     if (hearing->silence < pace * 3 / 2) return std::nullopt;
@@ -51,15 +56,18 @@ std::optional<Member::Impl::Cap> Member::Impl::patience_of(const Peer& peer, con
     const Instant until = heard ? *heard + hearing->forgiven + lease_length() : now;
     return Cap{until, unit + " has not heard this device for " + words_ms(hearing->silence)};
   }
-  if (const Hearing* before = hearing_of_former_run(peer)) {
+  if (const Hearing* before = hearing_of_former_run(peer.last)) {
     return Cap{peer.silence.heard + lease_length() - before->silence,
                unit + " has not heard this device since its restart"};
   }
-  // Who has just started listens for a whole silence first. A master may hear us with its next breath; if it does not, it
-  // cannot yield, so we must. All others have taken us for dead; one that stood still and works off what lay in its
-  // socket does so for a moment, and waits for an interval before it acts (forgive).
-  const bool listens = advert->state == VsdState::kInitial || advert->state == VsdState::kMaster;
-  return Cap{*peer.deaf_since + (listens ? lease_length() : interval() / 2), unit + " does not hear this device"};
+  // Who has just started listens for a whole silence first. All others have taken us for dead; one that stood still and
+  // works off what lay in its socket does so for a moment, and waits for an interval before it acts (forgive).
+  Duration waits = interval() / 2;
+  if (advert->state == VsdState::kInitial) {
+    const Duration its_interval = peer.last.hb_interval;
+    waits = std::min(lease_length(), its_interval * peer.last.hb_threshold - its_interval / 2);
+  }
+  return Cap{*peer.deaf_since + waits, unit + " does not hear this device"};
 }
 
 bool Member::Impl::acts_without_us(const Peer& peer, const Vsd& v) const {

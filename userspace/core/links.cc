@@ -60,7 +60,8 @@ std::string Member::Impl::why_dead(LinkIndex index, const Link& link) const {
 void Member::Impl::judge_link(LinkIndex index, Link& link) {
   const bool heard =
       std::any_of(peers.begin(), peers.end(), [&](const auto& entry) { return both_ways(entry.second, index); });
-  const bool alive = link.facts.carrier && heard && !link.probing.down;
+  const bool speaks = index != kSecondaryPath || on_secondary;
+  const bool alive = link.facts.carrier && heard && speaks && !link.probing.down;
   if (alive == link.alive) return;
   link.alive = alive;
   link.cause = alive ? "heard both ways" : why_dead(index, link);

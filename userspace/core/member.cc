@@ -25,8 +25,7 @@ Member::Impl::Impl(MemberSettings s, Instant created, uint64_t epoch, const std:
   }
 }
 
-// A lease in force proves that no other member has taken over since; the mastership goes on under its term. Nothing is
-// announced: for the network nothing has changed.
+// A lease in force proves that no other member has taken over since; the mastership goes on under its term.
 void Member::Impl::start() {
   started = true;
   alone_from = now + silence_limit();
@@ -52,10 +51,10 @@ void Member::Impl::enter(Instant event_time) {
 Actions Member::Impl::settle() {
   lose_silent_peers();
   probe_due();
-  assign_links();
   const bool needs_secondary = secondary_needed();
   if (needs_secondary && !on_secondary && links.count(kSecondaryPath) > 0) speak_now = true;
   on_secondary = needs_secondary;
+  assign_links();
   if (started) {
     nudge_silent_peers();
     check_caps();

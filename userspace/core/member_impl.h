@@ -220,7 +220,7 @@ struct Member::Impl {
 
   // hearing.cc: acknowledgements, and what third members tell.
   const Hearing* hearing_of_us(const Peer& peer) const;
-  const Hearing* hearing_of_former_run(const Peer& peer) const;
+  const Hearing* hearing_of_former_run(const Heartbeat& heartbeat) const;
   void take_hearings(Peer& peer);
   void take_relay(const Hearing& hearing);
   std::vector<Hearing> hearings() const;

@@ -133,6 +133,9 @@ void Member::Impl::note_changes(const Peer& peer, const Heartbeat& heartbeat, bo
     // It knows of a mastership that we do not: a third member has just taken over, and its own word is under way.
     const bool rumour = advert.term > v.seen && advert.state != VsdState::kMaster;
     if (rumour && others_alive(peer.unit)) v.listen_until = now + silence_limit();
+    // Another mastership came and went unheard: the network was told of that one last.
+    const bool unheard = advert.term > v.seen && advert.state != VsdState::kMaster;
+    if (unheard && v.state == VsdState::kMaster) start_announcing(v);
     v.seen = std::max(v.seen, advert.term);
     const VsdAdvert* before = continues ? peer.advert(advert.vsd) : nullptr;
     if (advert.state == VsdState::kPrimaryBackup && v.state == VsdState::kPrimaryBackup && before != nullptr &&
@@ -145,6 +148,10 @@ void Member::Impl::note_changes(const Peer& peer, const Heartbeat& heartbeat, bo
 // A late frame of a run that has ended. Runs have no order, so what was taken for the older one may turn out to be the
 // living one: it goes on speaking while the other is silent.
 bool Member::Impl::is_of_former_run(const Peer& peer, const Heartbeat& heartbeat) const {
+  // Only an older run speaks of an older run of ours, and that a run ends is no news if we did not know that it began.
+  const bool present_knows_us = hearing_of_us(peer) != nullptr;
+  const bool knows_former_us = hearing_of_former_run(heartbeat) != nullptr;
+  if ((present_knows_us && knows_former_us) || heartbeat.leaving) return true;
   const auto run = std::find_if(peer.former_runs.begin(), peer.former_runs.end(),
                                 [&](const Peer::Run& former) { return former.epoch == heartbeat.boot_epoch; });
   if (run == peer.former_runs.end()) return false;

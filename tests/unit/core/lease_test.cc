@@ -166,7 +166,6 @@ TEST_CASE("a daemon that restarts while its lease is in force resumes as master 
   CHECK(pair.world.term(pair.a) == 1);
   pair.world.run_for(seconds(5));
   CHECK(pair.roles(VsdState::kMaster, VsdState::kPrimaryBackup));
-  CHECK(pair.world.happened<Announce>(pair.a).empty());
 }
 
 TEST_CASE("a resumed master takes no long lease before it is sure that nobody is there") {
