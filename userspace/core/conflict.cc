@@ -8,6 +8,7 @@ namespace nsrp::core {
 
 // The later mastership is the one the network was told about last.
 bool beats(const Claim& a, const Claim& b) {
+  if (a.deaf != b.deaf) return a.deaf;
   if (a.term != b.term) return a.term > b.term;
   if (a.priority != b.priority) return a.priority < b.priority;
   return a.unit > b.unit;
@@ -34,14 +35,14 @@ bool Member::Impl::yields_to_hearsay(Vsd& v) {
 
 void Member::Impl::meet_other_masters(Vsd& v) {
   if (yields_to_hearsay(v)) return;
-  const Claim own{v.term, v.settings.priority, settings.unit};
+  const Claim own{false, v.term, v.settings.priority, settings.unit};
   for (const auto& [unit, peer] : peers) {
     const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
     if (advert == nullptr || advert->state != VsdState::kMaster) {
       v.conflicts.erase(unit);
       continue;
     }
-    if (beats({advert->term, advert->priority, unit}, own)) {
+    if (beats({false, advert->term, advert->priority, unit}, own)) {
       out.push_back(Conflict{v.settings.id, unit, false});
       step_down(v, VsdState::kBackup,
                 "two masters: " + to_string(unit) + " stays master with term " + std::to_string(advert->term) +

@@ -14,7 +14,9 @@ const Peer* Member::Impl::living_master(const Vsd& v) const {
   for (const auto& [unit, peer] : peers) {
     const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
     if (advert == nullptr || advert->state != VsdState::kMaster) continue;
-    const Claim claim{advert->term, advert->priority, unit};
+    // One that does not hear us cannot be made to yield, so the others must.
+    const bool deaf = peer.deaf_since && now - *peer.deaf_since >= interval();
+    const Claim claim{deaf, advert->term, advert->priority, unit};
     if (best != nullptr && !beats(claim, best_claim)) continue;
     best = &peer;
     best_claim = claim;

@@ -49,6 +49,7 @@ void Member::Impl::take_hearings(Peer& peer) {
   const Hearing* hearing = hearing_of_us(peer);
   const bool misses_us = hearing != nullptr && hearing->silence >= Duration(settings.hb_interval) * 5 / 4;
   if (misses_us && started) speak_now = true;  // what got lost is said again at once
+  if (hearing != nullptr) peer.has_heard_us = true;
   if (hearing != nullptr && !misses_us) {
     peer.deaf_since.reset();
   } else if (!peer.deaf_since) {

@@ -63,7 +63,7 @@ std::optional<Member::Impl::Cap> Member::Impl::patience_of(const Peer& peer, con
   // Who has just started listens for a whole silence first. All others have taken us for dead; one that stood still and
   // works off what lay in its socket does so for a moment, and waits for an interval before it acts (forgive).
   Duration waits = interval() / 2;
-  if (advert->state == VsdState::kInitial) {
+  if (advert->state == VsdState::kInitial && !peer.has_heard_us) {
     const Duration its_interval = peer.last.hb_interval;
     waits = std::min(lease_length(), its_interval * peer.last.hb_threshold - its_interval / 2);
   }

@@ -105,6 +105,8 @@ void Member::Impl::set_state(Vsd& v, VsdState to, std::string cause) {
   const VsdState from = std::exchange(v.state, to);
   v.since = now;
   v.cause = cause;
+  // Backups are ranked by their state, too.
+  if (is_backup(to)) stand_from = now + interval() / 2;
   if (!is_backup(to)) {
     v.wants = false;
     v.preempt_since.reset();

@@ -122,6 +122,7 @@ struct Peer {
   SequenceLog log;
   Jitter jitter;
   std::optional<Instant> deaf_since;  // its heartbeats do not say that it hears us
+  bool has_heard_us = false;          // in this life of it they have said so
   Instant last_nudge = Instant::min();
   struct Run {
     uint64_t epoch, sequence;
@@ -168,6 +169,7 @@ struct Link {
 
 // Who has the better right to be master, of two that are.
 struct Claim {
+  bool deaf;
   uint64_t term;
   uint8_t priority;
   UnitId unit;

@@ -171,6 +171,7 @@ void Member::Impl::begin_run(Peer& peer) {
   peer.log.begin_run();
   for (auto& [index, on_link] : peer.links) on_link.log.begin_run();
   peer.deaf_since.reset();
+  peer.has_heard_us = false;
   peer.relayed_from = Instant::min();
 }
 
