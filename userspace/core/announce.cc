@@ -19,14 +19,12 @@ void Member::Impl::start_announcing(Vsd& v) {
   v.announce_gap = kFirstGap;
 }
 
-// A member that was out of our hearing may have been master meanwhile, and have stepped down before we could hear it
-// say so. Once too often does no harm.
+// A member that was out of our hearing may have been master meanwhile, and have stepped down or restarted before we
+// could hear it say so. Once too often does no harm.
 void Member::Impl::announce_to_returned(const Peer& peer) {
   if (defect(Defect::kAnnounceAfterHeal)) return;
   for (auto& [id, v] : vsds) {
-    const VsdAdvert* advert = peer.advert(id);
-    const bool was_away = advert != nullptr && advert->state != VsdState::kInitial;
-    if (v.state == VsdState::kMaster && was_away) start_announcing(v);
+    if (v.state == VsdState::kMaster && peer.advert(id) != nullptr) start_announcing(v);
   }
 }
 

@@ -64,7 +64,8 @@ std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
   }
   for (const auto& [unit, peer] : peers) {
     const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
-    if (advert == nullptr || advert->handed_to != UnitId{}) continue;
+    const bool yields = advert != nullptr && advert->handed_to != UnitId{} && unit != named;
+    if (advert == nullptr || yields) continue;
     const bool operable = advert->state == VsdState::kInitial || is_backup(advert->state);
     const bool last_resort = advert->state == VsdState::kInoperable && settings.master_always_exist;
     if (!operable && !last_resort) continue;

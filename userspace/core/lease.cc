@@ -50,7 +50,8 @@ std::optional<Member::Impl::Cap> Member::Impl::patience_of(const Peer& peer, con
     return Cap{*peer.deaf_since + lease_length(), unit + " is master and does not hear this device"};
   }
   if (const Hearing* hearing = hearing_of_us(peer)) {
-    const Duration pace = former_pace ? std::max<Duration>(former_pace->interval, settings.hb_interval) : interval();
+    Duration pace = settings.hb_interval;
+    if (former_pace && now < former_pace->until) pace = std::max(pace, former_pace->interval);
     if (hearing->silence < pace * 3 / 2) return std::nullopt;
     const std::optional<Instant> heard = sent_at(hearing->sequence);
     const Instant until = heard ? *heard + hearing->forgiven + lease_length() : now;
@@ -70,7 +71,12 @@ std::optional<Member::Impl::Cap> Member::Impl::patience_of(const Peer& peer, con
   return Cap{*peer.deaf_since + waits, unit + " does not hear this device"};
 }
 
+// Does the member elect without regard to us? What we know of a silent one is of yesterday, and so may be what it knows
+// of us; and whom it does not hear itself, it does not rank.
 bool Member::Impl::acts_without_us(const Peer& peer, const Vsd& v) const {
+  if (now >= peer.silence.from + Duration(peer.last.hb_interval) * 3 / 2) return true;
+  const Hearing* hearing = hearing_of_us(peer);
+  if (hearing != nullptr && hearing->relayed) return true;
   const std::optional<Cap> cap = patience_of(peer, v);
   return cap && cap->until <= now + interval() / 2;
 }

@@ -130,6 +130,7 @@ void Member::Impl::note_changes(const Peer& peer, const Heartbeat& heartbeat, bo
     const auto it = vsds.find(advert.vsd);
     if (it == vsds.end()) continue;
     Vsd& v = it->second;
+    if (!continues) v.waits.erase(peer.unit);  // a new life of it gets its time anew
     // It knows of a mastership that we do not: a third member has just taken over, and its own word is under way.
     const bool rumour = advert.term > v.seen && advert.state != VsdState::kMaster;
     if (rumour && others_alive(peer.unit)) v.listen_until = now + silence_limit();

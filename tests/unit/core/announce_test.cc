@@ -41,12 +41,3 @@ TEST_CASE("a master announces again when a member comes back that may have been 
   solo.world.deliver(solo.node, kHa1, heard);
   CHECK_FALSE(solo.world.happened<Announce>(solo.node).empty());
 }
-
-TEST_CASE("a member that has just started is no reason to announce again") {
-  Solo solo;
-  solo.world.run_for(seconds(3));
-  const Heartbeat heard = solo.heard(0xa1, VsdState::kInitial, 200);
-  solo.world.forget_history();
-  solo.world.deliver(solo.node, kHa1, heard);
-  CHECK(solo.world.happened<Announce>(solo.node).empty());
-}
