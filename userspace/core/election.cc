@@ -59,7 +59,6 @@ std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
                    .operable = v.state != VsdState::kInoperable,
                    .in_sync = in_sync_enough(v),
                    .primary_backup = v.state == VsdState::kPrimaryBackup,
-                   .initial = false,
                    .priority = v.settings.priority});
   }
   for (const auto& [unit, peer] : peers) {
@@ -76,7 +75,6 @@ std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
                    .operable = operable,
                    .in_sync = advert->in_sync,
                    .primary_backup = advert->state == VsdState::kPrimaryBackup,
-                   .initial = advert->state == VsdState::kInitial,
                    .priority = advert->priority});
   }
   // The successor may be somebody whom only the last master hears.
@@ -99,11 +97,12 @@ bool Member::Impl::outranks(const Candidate& a, const Candidate& b) const {
 }
 
 // How long a better candidate may take. It may itself be listening for a full silence after a lease that ran out, or
-// wait for the death of a master only it has heard. The interval on top keeps us from acting in the same moment.
+// wait for the death of a master only it has heard, and pass its initial hold. The interval on top keeps us from acting
+// in the same moment.
 Duration Member::Impl::patience(const Candidate& c) const {
   const auto it = peers.find(c.unit);
   const Duration silence = it == peers.end() ? silence_limit() : dead_after(it->second);
-  return 2 * silence + interval() + (c.initial ? hold_time() : Duration(0));
+  return 2 * silence + interval() + hold_time();
 }
 
 bool Member::Impl::elect(Vsd& v) {

@@ -66,7 +66,11 @@ std::optional<Member::Impl::Cap> Member::Impl::patience_of(const Peer& peer, con
   Duration waits = interval() / 2;
   if (advert->state == VsdState::kInitial && !peer.has_heard_us) {
     const Duration its_interval = peer.last.hb_interval;
-    waits = std::min(lease_length(), its_interval * peer.last.hb_threshold - its_interval / 2);
+    const Duration listens = std::min(lease_length(), its_interval * peer.last.hb_threshold - its_interval / 2);
+    // Its heartbeats are numbered: it has been listening for as long already when we come to hear it.
+    const uint64_t before = std::min<uint64_t>(peer.last.sequence, peer.last.hb_threshold + uint64_t{1}) - 1;
+    const Instant began = peer.silence.heard - its_interval * static_cast<int64_t>(before);
+    waits = std::clamp(began + listens - *peer.deaf_since, waits, std::max(waits, listens));
   }
   return Cap{*peer.deaf_since + waits, unit + " does not hear this device"};
 }

@@ -142,7 +142,6 @@ struct Candidate {
   bool operable = true;
   bool in_sync = false;
   bool primary_backup = false;
-  bool initial = false;
   uint8_t priority = 100;
 };
 
