@@ -19,12 +19,16 @@ void Member::Impl::start_announcing(Vsd& v) {
   v.announce_gap = kFirstGap;
 }
 
+// Somebody else was master meanwhile, or may have been.
+void Member::Impl::announce_again(Vsd& v) {
+  if (!defect(Defect::kAnnounceAfterHeal)) start_announcing(v);
+}
+
 // A member that was out of our hearing may have been master meanwhile, and have stepped down or restarted before we
 // could hear it say so. Once too often does no harm.
 void Member::Impl::announce_to_returned(const Peer& peer) {
-  if (defect(Defect::kAnnounceAfterHeal)) return;
   for (auto& [id, v] : vsds) {
-    if (v.state == VsdState::kMaster && peer.advert(id) != nullptr) start_announcing(v);
+    if (v.state == VsdState::kMaster && peer.advert(id) != nullptr) announce_again(v);
   }
 }
 

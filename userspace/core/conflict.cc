@@ -39,7 +39,8 @@ void Member::Impl::meet_other_masters(Vsd& v) {
   for (const auto& [unit, peer] : peers) {
     const VsdAdvert* advert = direct(peer) ? peer.advert(v.settings.id) : nullptr;
     if (advert == nullptr || advert->state != VsdState::kMaster) {
-      v.conflicts.erase(unit);
+      // It may have told the network of itself until now.
+      if (v.conflicts.erase(unit) > 0) announce_again(v);
       continue;
     }
     if (beats({false, advert->term, advert->priority, unit}, own)) {
@@ -52,7 +53,7 @@ void Member::Impl::meet_other_masters(Vsd& v) {
     }
     if (v.conflicts.insert(unit).second) {
       out.push_back(Conflict{v.settings.id, unit, true});
-      if (!defect(Defect::kAnnounceAfterHeal)) start_announcing(v);
+      announce_again(v);
       speak_now = true;
     }
   }

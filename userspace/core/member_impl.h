@@ -306,6 +306,7 @@ struct Member::Impl {
 
   // announce.cc
   void start_announcing(Vsd& v);
+  void announce_again(Vsd& v);
   void announce_to_returned(const Peer& peer);
   void announce_due();
 

@@ -136,7 +136,7 @@ void Member::Impl::note_changes(const Peer& peer, const Heartbeat& heartbeat, bo
     if (rumour && others_alive(peer.unit)) v.listen_until = now + silence_limit();
     // Another mastership came and went unheard: the network was told of that one last.
     const bool unheard = advert.term > v.seen && advert.state != VsdState::kMaster;
-    if (unheard && v.state == VsdState::kMaster) start_announcing(v);
+    if (unheard && v.state == VsdState::kMaster) announce_again(v);
     v.seen = std::max(v.seen, advert.term);
     const VsdAdvert* before = continues ? peer.advert(advert.vsd) : nullptr;
     if (advert.state == VsdState::kPrimaryBackup && v.state == VsdState::kPrimaryBackup && before != nullptr &&

@@ -21,7 +21,7 @@ TEST_CASE("after a split both are master; when they meet, the later mastership s
   REQUIRE(won.size() == 1);
   CHECK(won[0].second.survives);
   pair.world.run_for(seconds(3));
-  CHECK(pair.world.happened<Announce>(pair.b).size() == 4);
+  CHECK(pair.world.happened<Announce>(pair.b).size() >= 4);
   CHECK(pair.world.happened<Announce>(pair.a).empty());
 }
 
