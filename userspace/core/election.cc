@@ -45,6 +45,8 @@ bool Member::Impl::may_stand(const Vsd& v) const {
 
 std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
   const UnitId named = named_successor(v);
+  // A successor that restarted has to listen first, like everybody who starts.
+  const bool named_self = named == settings.unit && is_backup(v.state);
   std::vector<Candidate> all;
   const auto waited_for = [&](UnitId unit) {
     const auto wait = v.waits.find(unit);
@@ -53,9 +55,9 @@ std::vector<Candidate> Member::Impl::candidates(const Vsd& v) const {
   // What the last master has said about us is known to all.
   const std::optional<Cap> cap = lease_cap(v);
   const bool would_last = !cap || cap->until > now + interval() / 2;
-  if (may_stand(v) && would_last && (named == settings.unit || now >= stand_from)) {
+  if (may_stand(v) && would_last && (named_self || now >= stand_from)) {
     all.push_back({.unit = settings.unit,
-                   .named = named == settings.unit,
+                   .named = named_self,
                    .operable = v.state != VsdState::kInoperable,
                    .in_sync = in_sync_enough(v),
                    .primary_backup = v.state == VsdState::kPrimaryBackup,
@@ -164,14 +166,21 @@ void Member::Impl::decide(Vsd& v) {
   }
 }
 
-// The master we last knew of is not heard here, but others have told of it, and we have told it that we wait for it as
-// long as they make us. Unless somebody who hears it says that it is master no more.
+// A member that we do not hear, but others have told of, may be master. We have told it that we wait for it as long as
+// they make us, and it counts on that, unless somebody who hears it now says that it is not master.
 bool Member::Impl::promised_to_wait(const Vsd& v) const {
-  const auto it = peers.find(v.followed);
-  if (it == peers.end() || !it->second.alive || direct(it->second)) return false;
-  return std::none_of(peers.begin(), peers.end(), [&](const auto& entry) {
-    const VsdAdvert* advert = direct(entry.second) ? entry.second.advert(v.settings.id) : nullptr;
-    return advert != nullptr && advert->follows != v.followed && fresh_hearing(entry.second, v.followed) != nullptr;
+  const auto cleared = [&](UnitId unit) {
+    return std::any_of(peers.begin(), peers.end(), [&](const auto& entry) {
+      const Peer& teller = entry.second;
+      const VsdAdvert* advert = direct(teller) ? teller.advert(v.settings.id) : nullptr;
+      if (advert == nullptr || advert->follows == unit) return false;
+      const Hearing* hearing = fresh_hearing(teller, unit);
+      return hearing != nullptr && hearing->silence < nudge_after(teller);
+    });
+  };
+  return std::any_of(peers.begin(), peers.end(), [&](const auto& entry) {
+    const Peer& peer = entry.second;
+    return peer.alive && !direct(peer) && peer.advert(v.settings.id) != nullptr && !cleared(peer.unit);
   });
 }
 
