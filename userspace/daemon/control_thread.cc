@@ -144,6 +144,13 @@ void ControlThread::create_member(core::MemberSettings settings) {
   tell(golden::Start{});
 }
 
+void ControlThread::set_keys(std::shared_ptr<const wire::Keys> keys) {
+  loop_->post([this, keys = std::move(keys)] {
+    frames_->set_keys(keys);
+    settle();
+  });
+}
+
 void ControlThread::set_links(std::vector<ControlLink> links) {
   loop_->post([this, links = std::move(links)] {
     std::map<core::LinkIndex, ControlLink> gone = frames_->links();

@@ -53,6 +53,8 @@ class ControlThread {
 
   // nullopt: in no cluster. Joining creates a Member that adopts leases left by an earlier run.
   void set_settings(std::optional<core::MemberSettings> settings, ClusterId cluster, uint64_t config_checksum);
+  // Before set_settings(), so that no frame leaves without them.
+  void set_keys(std::shared_ptr<const wire::Keys> keys);
   void set_links(std::vector<ControlLink> links);
   void set_announce_targets(std::map<VsdId, std::vector<AnnounceTarget>> targets);
   void set_sync(bool in_sync, UnitId rto_peer);

@@ -53,6 +53,8 @@ class Daemon {
   Status refresh_links();
   Status apply_config(const config::Config& wanted);
   Status apply_to_kernel(const config::Config& wanted);
+  Result<std::shared_ptr<const wire::Keys>> keys_for(const config::Config& wanted) const;
+  void feed_keys(std::shared_ptr<const wire::Keys> keys);
   void feed_control_thread();
   std::vector<ControlLink> control_links() const;
   void feed_links();
@@ -108,6 +110,8 @@ class Daemon {
   config::Config config_;
   config::Config saved_config_;
   LinksByName links_;
+  std::shared_ptr<const wire::Keys> keys_;  // of config_'s passwords
+  bool keys_fed_ = false;
   UnitId unit_;
   Instant started_;
   bool stopping_ = false;

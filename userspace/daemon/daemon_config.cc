@@ -41,13 +41,25 @@ Status Daemon::refresh_links() {
   return {};
 }
 
+// Stretching passwords takes a while: only when they have changed.
+Result<std::shared_ptr<const wire::Keys>> Daemon::keys_for(const config::Config& wanted) const {
+  const bool same = wanted.cluster == config_.cluster && wanted.auth_password == config_.auth_password &&
+                    wanted.encrypt_password == config_.encrypt_password;
+  if (same && keys_fed_) return keys_;
+  if (wanted.cluster.value == 0) return std::shared_ptr<const wire::Keys>();
+  return wire::derive_keys(wanted.auth_password.text, wanted.encrypt_password.text, wanted.cluster);
+}
+
 Status Daemon::apply_config(const config::Config& wanted) {
+  Result<std::shared_ptr<const wire::Keys>> keys = keys_for(wanted);
+  if (!keys) return fail(keys.error());
   if (Status applied = apply_to_kernel(wanted); !applied) {
     events_.add(EventId::k_config_apply_failed, "cause=" + quote(applied.error().message));
     (void)apply_to_kernel(config_);  // back to what held before: a refused command changes nothing
     return applied;
   }
   config_ = wanted;
+  feed_keys(std::move(*keys));
   if (Status noted = replace_file(applied_file(), config::print(config_, config::Secrets::kLeftOut)); !noted) {
     events_.add(EventId::k_config_apply_failed, "cause=" + quote(noted.error().message));
   }
@@ -67,6 +79,13 @@ Status Daemon::apply_to_kernel(const config::Config& wanted) {
   }
   missing_ = plan.missing;
   return applier_->apply(plan);
+}
+
+void Daemon::feed_keys(std::shared_ptr<const wire::Keys> keys) {
+  if (keys_fed_ && keys == keys_) return;
+  keys_fed_ = true;
+  keys_ = std::move(keys);
+  control_->set_keys(keys_);
 }
 
 void Daemon::feed_control_thread() {

@@ -3,17 +3,19 @@
 // dropped and why. Knows nothing of mastership: core::Member decides what is said, this says it.
 //
 //   HaFrames frames(loop, boot_epoch, {.heartbeat = …, .probe_answer = …, .peers_changed = …, .turn_ended = …});
+//   frames.set_keys(keys);
 //   frames.join({unit, cluster, config_checksum});
 //   frames.open_link(link);
 //   frames.send(SendHeartbeat{…});
 //
-// Lives on one loop's thread. Answers probes by itself. Takes at most kFramesPerTurn frames from a socket in a round of
-// the loop, so that a flood cannot keep the timers waiting.
+// Lives on one loop's thread. Answers probes and challenges by itself. Takes at most kFramesPerTurn frames from a
+// socket in a round of the loop, so that a flood cannot keep the timers waiting.
 #pragma once
 
 #include <array>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,10 +23,11 @@
 #include "base/address.h"
 #include "core/action.h"
 #include "core/member.h"
+#include "daemon/frame_problems.h"
 #include "io/link_socket.h"
 #include "io/loop.h"
 #include "wire/bodies.h"
-#include "wire/frame.h"
+#include "wire/frame_guard.h"
 
 namespace nsrp::daemon {
 
@@ -44,26 +47,22 @@ struct PeerAddress {  // where a member is reached on one of our links
   bool operator==(const PeerAddress&) const = default;
 };
 
-// Frames of one sender that are dropped for the same cause, as long as they come.
-struct FrameProblem {
-  wire::Drop cause{};
-  std::string who;   // a unit id or a MAC address
-  std::string text;  // for the operator
-  Instant first, last;
-  uint64_t count = 0;
-};
-
 struct FramesView {
   std::map<UnitId, std::map<core::LinkIndex, PeerAddress>> peer_addresses;
   std::map<UnitId, uint64_t> peer_checksums;
   std::array<uint64_t, wire::kDropCauses> drops{};
   uint64_t frames_sent = 0, frames_received = 0, send_errors = 0;
   std::vector<FrameProblem> problems;
+  // While passwords are being changed: who does not use the newest yet.
+  bool key_change = false;
+  std::vector<UnitId> key_change_waits_for;
 };
 
 class HaFrames {
  public:
   static constexpr size_t kFramesPerTurn = 64;
+  static constexpr size_t kMostPeers = 16;  // in a cluster there are 7; without a password anybody can be one
+  static constexpr milliseconds kProbeAnswerPause{5};  // between answers to probes on a link
 
   struct Handlers {
     std::function<void(core::LinkIndex link, core::LinkIndex sent_on, const core::Heartbeat&)> heartbeat;
@@ -79,11 +78,16 @@ class HaFrames {
   };
 
   HaFrames(io::Loop& loop, uint64_t boot_epoch, Handlers handlers);
+  ~HaFrames();
   HaFrames(const HaFrames&) = delete;
   HaFrames& operator=(const HaFrames&) = delete;
 
   // nullopt: in no cluster. Nothing is sent then, and what comes is not looked at.
   void join(std::optional<Identity> identity);
+
+  // The keys of the cluster's passwords; nullptr: none. Others than before are taken into use without an outage, see
+  // wire::KeyRing.
+  void set_keys(std::shared_ptr<const wire::Keys> keys);
 
   void open_link(const ControlLink& link);  // or what has changed about it
   void close_link(core::LinkIndex index);
@@ -99,24 +103,31 @@ class HaFrames {
   struct OpenLink {
     io::LinkSocket socket;
     io::Watch watch;
-    uint64_t counter = 0;
+    Instant probe_answered;
   };
 
   void receive(core::LinkIndex index);
   void on_frame(core::LinkIndex index, std::span<const uint8_t> bytes);
-  void on_heartbeat(core::LinkIndex index, const wire::FrameView& frame);
-  void on_probe_request(core::LinkIndex index, const wire::FrameView& frame);
-  void on_probe_answer(core::LinkIndex index, const wire::FrameView& frame);
+  std::optional<wire::Drop> use(core::LinkIndex index, const wire::OpenedFrame& frame);
+  std::optional<wire::Drop> on_heartbeat(core::LinkIndex index, const wire::OpenedFrame& frame);
+  std::optional<wire::Drop> on_probe_request(core::LinkIndex index, const wire::OpenedFrame& frame);
+  std::optional<wire::Drop> on_probe_answer(core::LinkIndex index, const wire::OpenedFrame& frame);
+  bool admit(Instant now, UnitId unit);
   bool remember(core::LinkIndex index, const wire::FrameHead& head, const wire::HeartbeatBody& body);
-  void transmit(core::LinkIndex index, wire::FrameType type, const MacAddress& to, std::span<const uint8_t> body);
-  void count(wire::Drop cause) { ++view_.drops[static_cast<size_t>(cause)]; }
+  wire::FrameHead head(core::LinkIndex index, wire::FrameType type, const MacAddress& to) const;
+  void transmit(core::LinkIndex index, const wire::Bytes& frame);
+  void on_second();
+  void refresh_view();
 
   io::Loop& loop_;
-  const uint64_t boot_epoch_;
   const Handlers handlers_;
   std::optional<Identity> identity_;
+  wire::FrameGuard guard_;
+  FrameProblems problems_;
   std::map<core::LinkIndex, ControlLink> facts_;
   std::map<core::LinkIndex, OpenLink> open_;
+  std::map<UnitId, Instant> heard_;
+  io::Loop::TimerId second_ = 0;
   FramesView view_;
 };
 

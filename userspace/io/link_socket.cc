@@ -51,4 +51,11 @@ void LinkSocket::receive(size_t limit, const std::function<void(std::span<const 
   }
 }
 
+uint64_t LinkSocket::overflowed() const {
+  tpacket_stats stats{};
+  socklen_t size = sizeof stats;
+  if (getsockopt(fd_.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0) return 0;
+  return stats.tp_drops;
+}
+
 }  // namespace nsrp::io

@@ -25,6 +25,8 @@ class LinkSocket {
   // Hands the waiting frames to `consume`, at most `limit` of them: what more has come is there in the next round of
   // the loop, behind the timers that are due.
   void receive(size_t limit, const std::function<void(std::span<const uint8_t>)>& consume) const;
+  // Frames the kernel threw away since the last call, because more came than were taken.
+  uint64_t overflowed() const;
 
  private:
   LinkSocket(Fd fd, IfIndex ifindex) : fd_(std::move(fd)), ifindex_(ifindex) {}
