@@ -150,8 +150,20 @@ class Player {
 
   void start(NodeId id) {
     stopped_[id] = leaving_[id] = false;
+    take_pace(id);
     safety_.restarted(id);
     world_.start(id);
+  }
+
+  // The pace is the cluster's, not the member's: who was away when it was changed learns of it before it takes part.
+  void take_pace(NodeId id) {
+    for (NodeId other = 0; other < world_.size(); ++other) {
+      if (other == id || !world_.up(other)) continue;
+      MemberSettings s = world_.settings(id);
+      s.hb_interval = std::max(world_.settings(other).hb_interval, s.hb_interval);
+      s.hb_threshold = std::max(world_.settings(other).hb_threshold, s.hb_threshold);
+      set_settings(id, s);
+    }
   }
 
   void resume(NodeId id, int64_t how) {
@@ -178,6 +190,7 @@ class Player {
   }
 
   void settings(const Event& e) {
+    if (!world_.up(e.node)) return;
     MemberSettings s = world_.settings(e.node);
     if (e.what == What::kInterval) s.hb_interval = milliseconds(e.value);
     if (e.what == What::kThreshold) s.hb_threshold = static_cast<uint8_t>(e.value);

@@ -62,6 +62,7 @@ void Safety::restarted(NodeId id) {
     vsd.lease.reset();
   }
   nodes_[id].started = false;
+  for (auto& complaints_to : complaints_) complaints_to[id] = {};  // it waits anew
 }
 
 void Safety::resumed(NodeId id, bool clock_halted) {
@@ -90,7 +91,9 @@ void Safety::heard(NodeId to, const Frame& frame) {
   const Duration slow = std::max(nodes_[to].longest_interval, nodes_[frame.from].longest_interval);
   const Instant last = frame.known[to];
   if (last != Instant::min() && frame.sent - last >= slow * 3 / 2 + tolerance(slow)) {
-    complaints_[to][frame.from] = {last, world_.now()};
+    Complaint& complaint = complaints_[to][frame.from];
+    if (complaint.last_heard != last) complaint = {last, world_.now(), world_.now()};
+    complaint.repeated = world_.now();
   }
   for (Overlap& overlap : overlaps_) {
     const bool theirs = (overlap.a == to && overlap.b == frame.from) || (overlap.b == to && overlap.a == frame.from);
@@ -226,14 +229,18 @@ void Safety::meet(NodeId x, NodeId y, VsdId vsd) {
 
 void Safety::check_birth(NodeId b, NodeId a, VsdId vsd) const {
   const Duration silence = shortest_silence(a, b);
-  const Instant heard = world_.heard_at(b, a);
+  // What a third member told of it before it was master says nothing.
+  const Instant told = world_.told_at(b, a), promoted = nodes_[a].vsds[vsd.value].promoted;
+  const Instant heard = std::max(world_.heard_itself_at(b, a), told > promoted ? told : Instant::min());
   const std::string two =
       "VSD " + std::to_string(vsd.value) + ": " + name(b) + " takes over while " + name(a) + " is master, ";
   if (heard != Instant::min() && world_.now() - heard < silence - tolerance(silence)) {
     broken(two + "and had heard of it " + us(world_.now() - heard) + " ago");
   }
   const Complaint& complaint = complaints_[a][b];
-  if (heard != Instant::min() && complaint.last_heard == heard) {
+  // After a whole silence more it may take the one that complained for dead.
+  const bool recent = complaint.repeated > world_.now() - silence;
+  if (recent && complaint.last_heard == world_.heard_at(b, a)) {
     broken(two + "which knew for " + us(world_.now() - complaint.at) + " that it was not heard");
   }
   const DataPathLease& lease = *world_.lease(a, vsd);

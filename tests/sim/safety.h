@@ -65,7 +65,7 @@ class Safety {
     Instant former_until = Instant::min();
   };
   struct Complaint {
-    Instant last_heard = Instant::min(), at = Instant::min();
+    Instant last_heard = Instant::min(), at = Instant::min(), repeated = Instant::min();
   };
   struct Overlap {
     NodeId a, b;

@@ -127,7 +127,9 @@ void Settled::check_vsd(VsdId vsd) const {
   if (masters == 0) return;
   const NodeId holder = master(vsd).value();
   if (able_members > 0 && !is_able(holder, vsd)) throw Broken(group(vsd) + ": an inoperable member is master");
-  if (world_.settings(holder).announce_count > 0 && safety_.last_announcer(vsd) != holder) {
+  // Whom nobody has heard since may have told it last, and be gone.
+  const std::optional<NodeId> teller = safety_.last_announcer(vsd);
+  if (world_.settings(holder).announce_count > 0 && teller != holder && teller && world_.up(*teller)) {
     throw Broken(group(vsd) + ": the network was not told last by the master, " + name(holder));
   }
   check_preempted(vsd, holder);

@@ -131,7 +131,9 @@ class World {
   LinkSet carrier(NodeId node) const { return nodes_[node].links & nodes_[node].carrier; }
   bool passes(NodeId from, NodeId to, LinkIndex link) const;  // not cut, and both ends are there
   bool passes_unicast(NodeId from, NodeId to, LinkIndex link) const;
-  // When a process last heard of another one: by itself, or as a third one told it.
+  // When a process last heard of another one: by itself, or a third one that told it.
+  Instant heard_itself_at(NodeId node, NodeId of) const { return direct_[node][of]; }
+  Instant told_at(NodeId node, NodeId of) const { return relayed_[node][of]; }
   Instant heard_at(NodeId node, NodeId of) const { return std::max(direct_[node][of], relayed_[node][of]); }
   uint64_t events() const { return events_done_; }
 
