@@ -3,13 +3,14 @@
 //   nsrp_sim [--seeds N] [--first S] [--jobs J]       sums up, and tells the first failure made short
 //   nsrp_sim … --every                                names each failure, with its seed
 //   nsrp_sim --seed S [--trace LINES] [--no-shrink]   tells one life
+//   nsrp_sim --seed S … --records DIR                 also what each member was told and answered, as golden cases
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <fstream>
 #include <thread>
 
 #include "sim/shrink.h"
@@ -22,6 +23,7 @@ struct Options {
   uint64_t seeds = 500, first = 1, jobs = 0;
   std::optional<uint64_t> only;
   size_t trace = 0;
+  std::string records;  // a folder
   bool shorten = true, every = false;
 };
 
@@ -103,7 +105,11 @@ int tell(uint64_t seed, const Options& options) {
                 scenario.events.size());
   }
   outcome =
-      play(scenario, {.trace_lines = outcome.broken || options.trace > 0 ? std::max<size_t>(options.trace, 60) : 0});
+      play(scenario, {.trace_lines = outcome.broken || options.trace > 0 ? std::max<size_t>(options.trace, 60) : 0,
+                      .records = !options.records.empty()});
+  for (size_t id = 0; id < outcome.records.size(); ++id) {
+    std::ofstream(options.records + "/node" + std::to_string(id) + ".jsonl") << outcome.records[id];
+  }
   std::printf("%s%s\n%s\n", to_lines(scenario).c_str(), outcome.trace.c_str(),
               outcome.broken ? outcome.broken->c_str() : "it lives well");
   return outcome.broken ? 1 : 0;
@@ -125,9 +131,9 @@ int live_all(const Options& options) {
 }
 
 [[noreturn]] void usage() {
-  std::fprintf(
-      stderr,
-      "usage: nsrp_sim [--seeds N] [--first S] [--jobs J] [--every] | --seed S [--trace LINES] [--no-shrink]\n");
+  std::fprintf(stderr,
+               "usage: nsrp_sim [--seeds N] [--first S] [--jobs J] [--every] | --seed S [--trace LINES] [--no-shrink] "
+               "[--records DIR]\n");
   std::exit(2);
 }
 
@@ -140,6 +146,10 @@ Options parse(int argc, char** argv) {
       continue;
     }
     if (i + 1 >= argc) usage();
+    if (word == "--records") {
+      options.records = argv[++i];
+      continue;
+    }
     char* end = nullptr;
     const uint64_t number = std::strtoull(argv[++i], &end, 10);
     if (end == argv[i] || *end != '\0') usage();

@@ -25,7 +25,7 @@ class Maker {
       if (id == 0 || dice_.percent(85)) add({.at = at_, .what = What::kStart, .node = id});
       at_ += dice_.percent(50) ? dice_.up_to(interval_ / 2) : dice_.up_to(silence_ * 2);
     }
-    const uint64_t rounds = nodes_ > 3 ? 1 : 1 + dice_.pick(3);
+    const uint64_t rounds = nodes_ > 3 ? 1 + dice_.pick(2) : 3 + dice_.pick(slow_ ? 8 : 4);
     for (uint64_t round = 0; round < rounds; ++round) {
       const uint64_t faults = 3 + dice_.pick(12);
       for (uint64_t i = 0; i < faults; ++i) {
@@ -103,7 +103,8 @@ class Maker {
     const uint64_t kind = dice_.pick(100);
     if (kind < 25) return dice_.up_to(interval_ / 5);
     if (kind < 55) return dice_.up_to(interval_);
-    return dice_.up_to(kind < 85 ? silence_ : silence_ * 3);
+    if (kind < 97) return dice_.up_to(kind < 80 ? silence_ : silence_ * 3);
+    return dice_.up_to(silence_ * 10);
   }
 
   NodeId node() { return dice_.pick(nodes_); }

@@ -244,6 +244,7 @@ class Player {
   void check() {
     if (weather_.loss_permille > 0 || !settled_.judgeable()) return;
     world_.run_for(settled_.bound());
+    safety_.pace_settled();
     settled_.check();
     watch_for_peace();
     settled_.check();

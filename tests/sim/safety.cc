@@ -26,10 +26,14 @@ Duration silence_of(const MemberSettings& s) {
 }  // namespace
 
 Safety::Safety(World& world) : world_(world) {
-  for (NodeId id = 0; id < world.size(); ++id) {
+  pace_settled();
+}
+
+void Safety::pace_settled() {
+  for (NodeId id = 0; id < world_.size(); ++id) {
     NodeWatch& node = nodes_[id];
-    node.shortest_silence = node.longest_silence = silence_of(world.settings(id));
-    node.longest_interval = world.settings(id).hb_interval;
+    node.shortest_silence = node.longest_silence = silence_of(world_.settings(id));
+    node.longest_interval = world_.settings(id).hb_interval;
   }
 }
 
@@ -37,14 +41,12 @@ void Safety::broken(const std::string& sentence) const {
   throw Broken(sentence);
 }
 
-// For twice as long as anybody may take to learn of it, the former pace counts, too.
 void Safety::pace_changed(NodeId id) {
   NodeWatch& node = nodes_[id];
   const Duration silence = silence_of(world_.settings(id)), interval = world_.settings(id).hb_interval;
   node.shortest_silence = std::min(node.shortest_silence, silence);
   node.longest_silence = std::max(node.longest_silence, silence);
   node.longest_interval = std::max<Duration>(node.longest_interval, interval);
-  node.former_until = world_.now() + node.longest_silence * 3;
 }
 
 void Safety::touched(NodeId id) {
@@ -66,6 +68,7 @@ void Safety::restarted(NodeId id) {
 }
 
 void Safety::resumed(NodeId id, bool clock_halted) {
+  if (clock_halted) nodes_[id].halted_until = world_.now();
   for (const VsdSettings& vsd : world_.settings(id).vsds) {
     if (!world_.forwards(id, vsd.id)) continue;
     const bool alone = world_.lease(id, vsd.id)->alone_grace.count() > 0;
@@ -94,6 +97,10 @@ void Safety::heard(NodeId to, const Frame& frame) {
     Complaint& complaint = complaints_[to][frame.from];
     if (complaint.last_heard != last) complaint = {last, world_.now(), world_.now()};
     complaint.repeated = world_.now();
+  }
+  for (Duty& duty : duties_) {
+    const bool theirs = duty.who == to && duty.other == frame.from && frame.sent >= duty.ended;
+    if (theirs && !duty.until) duty.until = world_.now() + bound(to, frame.from);
   }
   for (Overlap& overlap : overlaps_) {
     const bool theirs = (overlap.a == to && overlap.b == frame.from) || (overlap.b == to && overlap.a == frame.from);
@@ -229,6 +236,8 @@ void Safety::meet(NodeId x, NodeId y, VsdId vsd) {
 
 void Safety::check_birth(NodeId b, NodeId a, VsdId vsd) const {
   const Duration silence = shortest_silence(a, b);
+  const Instant halted = std::max(nodes_[a].halted_until, nodes_[b].halted_until);
+  if (halted != Instant::min() && world_.now() - halted < bound(a, b)) return;
   // What a third member told of it before it was master says nothing.
   const Instant told = world_.told_at(b, a), promoted = nodes_[a].vsds[vsd.value].promoted;
   const Instant heard = std::max(world_.heard_itself_at(b, a), told > promoted ? told : Instant::min());
@@ -240,7 +249,8 @@ void Safety::check_birth(NodeId b, NodeId a, VsdId vsd) const {
   const Complaint& complaint = complaints_[a][b];
   // After a whole silence more it may take the one that complained for dead.
   const bool recent = complaint.repeated > world_.now() - silence;
-  if (recent && complaint.last_heard == world_.heard_at(b, a)) {
+  const bool known = world_.now() - complaint.at > nodes_[a].longest_interval / 2 + tolerance(silence);
+  if (recent && known && complaint.last_heard == world_.heard_at(b, a)) {
     broken(two + "which knew for " + us(world_.now() - complaint.at) + " that it was not heard");
   }
   const DataPathLease& lease = *world_.lease(a, vsd);
@@ -255,7 +265,7 @@ void Safety::end_overlap(const Overlap& overlap) {
   const bool a_stays = world_.forwards(overlap.a, overlap.vsd);
   const NodeId stays = a_stays ? overlap.a : overlap.b, goes = a_stays ? overlap.b : overlap.a;
   if (!world_.awake(stays) || !world_.awake(goes) || !world_.forwards(stays, overlap.vsd)) return;
-  duties_.push_back({stays, overlap.vsd, *overlap.met, world_.now() + bound(overlap.a, overlap.b)});
+  duties_.push_back({stays, goes, overlap.vsd, *overlap.met, world_.now(), std::nullopt});
 }
 
 void Safety::stepped() {
@@ -275,17 +285,10 @@ void Safety::stepped() {
   std::erase_if(duties_, [&](const Duty& duty) {
     const VsdWatch& vsd = nodes_[duty.who].vsds[duty.vsd.value];
     if (vsd.announced >= duty.since || !world_.awake(duty.who) || vsd.state != VsdState::kMaster) return true;
-    if (world_.now() < duty.until) return false;
+    if (!duty.until || world_.now() < *duty.until) return false;
     broken("VSD " + std::to_string(duty.vsd.value) + ": " + name(duty.who) +
            " met another master, stayed, and did not announce");
   });
-  for (NodeId id = 0; id < world_.size(); ++id) {
-    NodeWatch& node = nodes_[id];
-    if (node.former_until == Instant::min() || world_.now() < node.former_until) continue;
-    node.shortest_silence = node.longest_silence = silence_of(world_.settings(id));
-    node.longest_interval = world_.settings(id).hb_interval;
-    node.former_until = Instant::min();
-  }
 }
 
 }  // namespace nsrp::sim

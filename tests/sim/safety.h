@@ -5,15 +5,17 @@
 //  1. b had not heard of a, neither itself nor through a third member, for as long as the shorter hb-threshold ×
 //     hb-interval of the two, and
 //  2. nothing b said about that had reached a: no heartbeat that b sent after it had missed a for one and a half
-//     intervals was handed to a's process, and
+//     intervals was handed to a's process, but for the last half interval, which a takes to work off its socket, and
 //  3. if a's lease was a long one, no frame had come to a's data path for as long as the lease then goes on.
 // So both directions between them were broken at once, or one was and a stood still: a cut of one direction, of some
 // links, or one that a third member bridges, excuses nothing. Neither does a stopped process, a crash, a restart, a
 // clock that runs 200 ppm fast or slow, a frame that is late, doubled or overtaken.
 // The one more excuse is a stopped machine whose clock stood still with it: it cannot know, and goes on until the first
-// frame tells it.
+// frame tells it, for one silence at the most.
+// Assumed: a member that starts has the pace (hb-interval, hb-threshold) of the others. When the pace is changed, the
+// shortest and the longest since the last calm count.
 // In any case it ends within hb-threshold × hb-interval and two intervals (of the slower one) after a frame of one has
-// been handed to the process of the other; and the one that stays announces.
+// been handed to the process of the other; and the one that stays announces once it has heard the one that goes.
 #pragma once
 
 #include <stdexcept>
@@ -39,6 +41,7 @@ class Safety {
   void resumed(NodeId id, bool clock_halted);  // a stopped machine goes on
   void restarted(NodeId id);
   void pace_changed(NodeId id);
+  void pace_settled();      // all have heard of all changes
   void touched(NodeId id);  // something was done to it from outside
   void sync_changed(NodeId id);
 
@@ -62,7 +65,7 @@ class Safety {
     Instant touched = Instant::min(), sync_changed = Instant::min();
     std::array<uint64_t, kMaxNodes> epochs{};                               // the latest run heard of each
     Duration shortest_silence{0}, longest_silence{0}, longest_interval{0};  // of what it was set to lately
-    Instant former_until = Instant::min();
+    Instant halted_until = Instant::min();                                  // its clock stood still before
   };
   struct Complaint {
     Instant last_heard = Instant::min(), at = Instant::min(), repeated = Instant::min();
@@ -73,10 +76,11 @@ class Safety {
     Instant born;
     std::optional<Instant> met;
   };
-  struct Duty {  // to announce after a heal
-    NodeId who;
+  struct Duty {  // to announce after a heal, once the other one is heard
+    NodeId who, other;
     VsdId vsd;
-    Instant since, until;
+    Instant since, ended;
+    std::optional<Instant> until;
   };
 
   void watch_states(NodeId id, const core::StateChanged& change, const core::Actions& actions);

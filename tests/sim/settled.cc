@@ -155,6 +155,14 @@ void Settled::check_links() const {
     if (world_.up(id)) up.push_back(id);
   }
   if (up.size() != 2) return;
+  // Without a setting a link is probed by command only: whether its unicast is known to be dead is chance.
+  const bool probed = world_.settings(up[0]).probe || world_.settings(up[1]).probe;
+  for (uint8_t l = 0; l < core::kLinks && !probed; ++l) {
+    for (const NodeId id : up) {
+      const NodeId other = id == up[0] ? up[1] : up[0];
+      if (world_.passes(id, other, LinkIndex{l}) != world_.passes_unicast(id, other, LinkIndex{l})) return;
+    }
+  }
   std::vector<LinkIndex> zone, usable;
   for (uint8_t l = 0; l < kSecondaryPath.value; ++l) {
     if (!both_ways(up[0], up[1], LinkIndex{l})) continue;
