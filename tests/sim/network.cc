@@ -82,7 +82,12 @@ void World::send(NodeId from, const SendHeartbeat& said) {
   for (uint8_t l = 0; l < core::kLinks; ++l) {
     if (!said.links[l] || !carrier(from)[l]) continue;
     if (!frame) {
-      Frame made{.from = from, .sent = now_, .heartbeat = said.heartbeat, .heard = direct_[from], .known = {}};
+      Frame made{.from = from,
+                 .sent = now_,
+                 .heartbeat = said.heartbeat,
+                 .heard = direct_[from],
+                 .known = {},
+                 .newest = newest_[from]};
       for (NodeId of = 0; of < nodes_.size(); ++of) made.known[of] = heard_at(from, of);
       frame = std::make_shared<const Frame>(std::move(made));
     }
@@ -171,7 +176,10 @@ void World::hear(NodeId id, LinkIndex link, const Frame& frame) {
     direct_[id][frame.from] = now_;
   }
   for (NodeId other = 0; other < nodes_.size(); ++other) {
-    if (other != id) relayed_[id][other] = std::max(relayed_[id][other], frame.heard[other]);
+    const bool news = other != id && frame.newest[other] > newest_[id][other];
+    if (!news || frame.heard[other] <= relayed_[id][other]) continue;
+    relayed_[id][other] = frame.heard[other];
+    teller_[id][other] = frame.from;
   }
   if (node.recorder) return tell(id, HeartbeatIn{link, link, frame.heartbeat});
   answer(id, node.member->on_heartbeat(local(node), link, link, frame.heartbeat));

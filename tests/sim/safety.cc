@@ -95,8 +95,11 @@ void Safety::heard(NodeId to, const Frame& frame) {
   const Instant last = frame.known[to];
   if (last != Instant::min() && frame.sent - last >= slow * 3 / 2 + tolerance(slow)) {
     Complaint& complaint = complaints_[to][frame.from];
-    if (complaint.last_heard != last) complaint = {last, world_.now(), world_.now()};
+    const bool goes_on =
+        complaint.last_heard == last && world_.now() - complaint.repeated < shortest_silence(to, frame.from);
+    if (!goes_on) complaint = {last, world_.now(), world_.now(), {}};
     complaint.repeated = world_.now();
+    complaint.silence = std::max(complaint.silence, frame.sent - last);
   }
   for (Duty& duty : duties_) {
     const bool theirs = duty.who == to && duty.other == frame.from && frame.sent >= duty.ended;
@@ -250,7 +253,8 @@ void Safety::check_birth(NodeId b, NodeId a, VsdId vsd) const {
   // After a whole silence more it may take the one that complained for dead.
   const bool recent = complaint.repeated > world_.now() - silence;
   const bool known = world_.now() - complaint.at > nodes_[a].longest_interval / 2 + tolerance(silence);
-  if (recent && known && complaint.last_heard == world_.heard_at(b, a)) {
+  const Duration slow = std::max(nodes_[a].longest_interval, nodes_[b].longest_interval);
+  if (recent && known && complaint.silence >= slow * 3 / 2 && complaint.last_heard == world_.heard_at(b, a)) {
     broken(two + "which knew for " + us(world_.now() - complaint.at) + " that it was not heard");
   }
   const DataPathLease& lease = *world_.lease(a, vsd);

@@ -2,8 +2,8 @@
 // What must hold at every moment of every life, and what excuses a second master. Watches a World; throws Broken.
 //
 // Two members hold a lease for one VSD at the same time only if one took over (the later, b, from the earlier, a) while
-//  1. b had not heard of a, neither itself nor through a third member, for as long as the shorter hb-threshold ×
-//     hb-interval of the two, and
+//  1. b had not heard of a, neither itself nor through a third member that is still there, for as long as the shorter
+//     hb-threshold × hb-interval of the two, and
 //  2. nothing b said about that had reached a: no heartbeat that b sent after it had missed a for one and a half
 //     intervals was handed to a's process, but for the last half interval, which a takes to work off its socket, and
 //  3. if a's lease was a long one, no frame had come to a's data path for as long as the lease then goes on.
@@ -69,6 +69,7 @@ class Safety {
   };
   struct Complaint {
     Instant last_heard = Instant::min(), at = Instant::min(), repeated = Instant::min();
+    Duration silence{0};  // the longest told
   };
   struct Overlap {
     NodeId a, b;

@@ -166,8 +166,8 @@ bool World::operable(NodeId id, VsdId vsd) const {
 }
 
 void World::deliver(NodeId id, LinkIndex link, const Heartbeat& heartbeat) {
-  Frame frame{.from = id, .sent = now_, .heartbeat = heartbeat, .heard = {}, .known = {}};
-  frame.heard.fill(Instant::min());
+  Frame frame{.from = id, .sent = now_, .heartbeat = heartbeat, .heard = {}, .known = {}, .newest = {}};
+  frame.newest.fill(Instant::min());
   take_frame(id, link, std::make_shared<const Frame>(std::move(frame)));
 }
 

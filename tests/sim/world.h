@@ -50,6 +50,7 @@ struct Frame {
   Heartbeat heartbeat;
   // When its sender had last heard each of the others: itself, or also through third members.
   std::array<Instant, kMaxNodes> heard, known;
+  std::array<Instant, kMaxNodes> newest;  // when the newest of what it had heard of them was sent
 };
 
 struct Happened {
@@ -133,7 +134,10 @@ class World {
   bool passes_unicast(NodeId from, NodeId to, LinkIndex link) const;
   // When a process last heard of another one: by itself, or a third one that told it.
   Instant heard_itself_at(NodeId node, NodeId of) const { return direct_[node][of]; }
-  Instant told_at(NodeId node, NodeId of) const { return relayed_[node][of]; }
+  Instant told_at(NodeId node, NodeId of) const {
+    const NodeId teller = teller_[node][of];
+    return up(teller) && !paused(teller) ? relayed_[node][of] : Instant::min();
+  }
   Instant heard_at(NodeId node, NodeId of) const { return std::max(direct_[node][of], relayed_[node][of]); }
   uint64_t events() const { return events_done_; }
 
@@ -220,6 +224,7 @@ class World {
   uint64_t events_made_ = 0, events_done_ = 0;
   std::array<std::array<std::array<Wire, core::kLinks>, kMaxNodes>, kMaxNodes> wires_{};
   std::array<std::array<Instant, kMaxNodes>, kMaxNodes> direct_, relayed_, newest_;  // [who][of whom]
+  std::array<std::array<NodeId, kMaxNodes>, kMaxNodes> teller_{};
   bool keeps_history_ = true;
   std::vector<Happened> history_;
 };
