@@ -51,12 +51,14 @@ void Member::Impl::command(Vsd& v, ModeCommand mode) {
     return;
   }
   if (mode == ModeCommand::kIneligible) {
-    if (v.state != VsdState::kIneligible) set_state(v, VsdState::kIneligible, "mode ineligible was commanded");
+    if (v.state != VsdState::kIneligible) {
+      set_state(v, VsdState::kIneligible, Cause::kCommandedIneligible, "mode ineligible was commanded");
+    }
     return;
   }
   // Manual ch. 1: whatever ends the ineligible state, the initial state comes next.
   if (v.state == VsdState::kIneligible || (mode == ModeCommand::kInitial && is_backup(v.state))) {
-    become_initial(v, "left the state " + std::string(to_string(v.state)) + " by command");
+    become_initial(v, Cause::kCommandedInitial, "left the state " + std::string(to_string(v.state)) + " by command");
   }
   if (mode == ModeCommand::kMaster) {
     v.commanded = true;

@@ -26,7 +26,7 @@ bool Member::Impl::yields_to_hearsay(Vsd& v) {
     if (advert->term == v.term && !knows_us) continue;
     const UnitId other = advert->follows;
     out.push_back(Conflict{v.settings.id, other, false});
-    step_down(v, VsdState::kBackup,
+    step_down(v, VsdState::kBackup, Cause::kYielded,
               "two masters: " + to_string(unit) + " hears " + to_string(other) + ", too, and follows that one");
     return true;
   }
@@ -45,7 +45,7 @@ void Member::Impl::meet_other_masters(Vsd& v) {
     }
     if (beats({false, advert->term, advert->priority, unit}, own)) {
       out.push_back(Conflict{v.settings.id, unit, false});
-      step_down(v, VsdState::kBackup,
+      step_down(v, VsdState::kBackup, Cause::kYielded,
                 "two masters: " + to_string(unit) + " stays master with term " + std::to_string(advert->term) +
                     " and priority " + std::to_string(advert->priority) + " against term " + std::to_string(own.term) +
                     " and priority " + std::to_string(own.priority));

@@ -119,9 +119,12 @@ bool Member::Impl::elect(Vsd& v) {
     return false;
   }
   std::string cause = why_no_master(v) + "; ";
+  Cause why = Cause::kElected;
   if (best->named) {
+    why = Cause::kSucceeded;
     cause += "the VSD was handed to this device";
   } else if (!best->operable) {
+    why = Cause::kLastResort;
     cause += "all members are inoperable, and master-always-exist is set";
   } else if (all.size() == 1) {
     cause += "no other member is able to be master";
@@ -129,7 +132,7 @@ bool Member::Impl::elect(Vsd& v) {
     cause += "elected with priority " + std::to_string(v.settings.priority) + " among " + std::to_string(all.size()) +
              " members";
   }
-  promote(v, cause);
+  promote(v, why, cause);
   return true;
 }
 
@@ -162,7 +165,7 @@ void Member::Impl::decide(Vsd& v) {
   if (v.listen_until && now >= *v.listen_until) v.listen_until.reset();
   if (elect(v)) return;
   if (v.state == VsdState::kInitial) {
-    set_state(v, VsdState::kBackup, "initial hold is over; another member goes first");
+    set_state(v, VsdState::kBackup, Cause::kHoldOver, "initial hold is over; another member goes first");
   }
 }
 
@@ -189,7 +192,8 @@ void Member::Impl::wait_for_hearsay(Vsd& v, UnitId master) {
   v.waits.clear();
   v.followed = master;
   if (v.state == VsdState::kInitial || v.state == VsdState::kPrimaryBackup) {
-    set_state(v, VsdState::kBackup, to_string(master) + " is master, as others tell; this device does not hear it");
+    set_state(v, VsdState::kBackup, Cause::kHearsayMaster,
+              to_string(master) + " is master, as others tell; this device does not hear it");
   }
 }
 
@@ -202,7 +206,7 @@ void Member::Impl::follow(Vsd& v, const Peer& master) {
       cause +=
           role == VsdState::kPrimaryBackup ? "; this is the best of its backups" : "; another member is primary backup";
     }
-    set_state(v, role, std::move(cause));
+    set_state(v, role, Cause::kRanked, std::move(cause));
   }
   update_wants(v, master);
 }

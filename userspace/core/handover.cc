@@ -50,13 +50,14 @@ void Member::Impl::lead(Vsd& v) {
     if (const Peer* next = successor(v)) {
       return release_to(v, next->unit, VsdState::kInoperable, v.inoperable_because);
     }
-    if (!settings.master_always_exist) return step_down(v, VsdState::kInoperable, v.inoperable_because);
+    if (!settings.master_always_exist) return step_down(v, VsdState::kInoperable, Cause::kFailed, v.inoperable_because);
   }
   if (v.handover && !handover_stands(v)) return;
   if (v.handover && now >= v.handover->limit) return finish_handover(v);
   if (leaving && !v.handover) {
     const Peer* next = successor(v);
-    if (next == nullptr) return step_down(v, VsdState::kBackup, "the daemon stops and nobody can take over");
+    if (next == nullptr)
+      return step_down(v, VsdState::kBackup, Cause::kStopsAlone, "the daemon stops and nobody can take over");
     return begin_handover(v, next->unit, VsdState::kBackup, "the daemon stops", false);
   }
   if (v.bows_out && !v.handover) {
@@ -89,7 +90,7 @@ bool Member::Impl::handover_stands(Vsd& v) {
     begin_handover(v, next->unit, old.after, old.cause, false);
     v.handover->limit = old.limit;  // however many fail, who waits for us waits no longer
   } else if (leaving) {
-    step_down(v, VsdState::kBackup, "the daemon stops and nobody can take over");
+    step_down(v, VsdState::kBackup, Cause::kStopsAlone, "the daemon stops and nobody can take over");
   }
   return false;
 }
@@ -107,7 +108,7 @@ void Member::Impl::finish_handover(Vsd& v) {
 
 // From here on the successor may act on our next heartbeat; we do not stand against it.
 void Member::Impl::release_to(Vsd& v, UnitId to, VsdState after, std::string cause) {
-  step_down(v, after, std::move(cause));
+  step_down(v, after, Cause::kHandedOver, std::move(cause));
   v.handed_to = to;
   v.yield_until = now + silence_limit();
   if (after == VsdState::kInitial) v.hold_until = now + hold_time();

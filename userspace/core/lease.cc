@@ -153,14 +153,14 @@ void Member::Impl::check_leases() {
 
 // The others are heard afresh: the silence was ours.
 void Member::Impl::lapse(Vsd& v, const std::string& cause) {
-  step_down(v, VsdState::kBackup, cause);
+  step_down(v, VsdState::kBackup, Cause::kLapsed, cause);
   v.listen_until = now + silence_limit();
   for (auto& [unit, peer] : peers) {
     if (peer.alive) peer.silence.from = now;
   }
 }
 
-void Member::Impl::promote(Vsd& v, const std::string& cause) {
+void Member::Impl::promote(Vsd& v, Cause why, const std::string& cause) {
   v.term = ++v.seen;
   v.waits.clear();
   v.listen_until.reset();
@@ -170,11 +170,11 @@ void Member::Impl::promote(Vsd& v, const std::string& cause) {
   v.told_from = sequence + 1;
   speak_now = true;
   grant(v, now);
-  set_state(v, VsdState::kMaster, cause);
+  set_state(v, VsdState::kMaster, why, cause);
   start_announcing(v);
 }
 
-void Member::Impl::step_down(Vsd& v, VsdState to, std::string cause) {
+void Member::Impl::step_down(Vsd& v, VsdState to, Cause why, std::string cause) {
   v.lease = {};
   v.doubt_until.reset();
   v.resumed_until.reset();
@@ -182,7 +182,7 @@ void Member::Impl::step_down(Vsd& v, VsdState to, std::string cause) {
   v.conflicts.clear();
   v.announces_left = 0;
   out.push_back(RevokeLease{v.settings.id});
-  set_state(v, to, std::move(cause));
+  set_state(v, to, why, std::move(cause));
 }
 
 }  // namespace nsrp::core

@@ -2,6 +2,7 @@
 #include "core/member.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "core/member_impl.h"
@@ -36,7 +37,7 @@ void Member::Impl::start() {
     v.resumed_until = std::exchange(v.lease, {}).until;
     v.told_from = 1;
     grant(v, now);
-    set_state(v, VsdState::kMaster, "resumed: the lease of an earlier run is in force");
+    set_state(v, VsdState::kMaster, Cause::kResumed, "resumed: the lease of an earlier run is in force");
   }
 }
 
@@ -79,29 +80,32 @@ Actions Member::Impl::settle() {
 void Member::Impl::evaluate(Vsd& v) {
   if (v.bows_out && v.state != VsdState::kMaster) {
     v.bows_out = false;
-    if (v.state != VsdState::kIneligible) set_state(v, VsdState::kIneligible, "configured as ineligible");
+    if (v.state != VsdState::kIneligible) {
+      set_state(v, VsdState::kIneligible, Cause::kConfiguredIneligible, "configured as ineligible");
+    }
   }
   switch (v.state) {
     case VsdState::kMaster:
       return lead(v);
     case VsdState::kInitial:
-      if (v.inoperable) return set_state(v, VsdState::kInoperable, v.inoperable_because);
+      if (v.inoperable) return set_state(v, VsdState::kInoperable, Cause::kFailed, v.inoperable_because);
       end_yield(v, living_master(v) != nullptr);
       if (now >= v.hold_until) decide(v);
       return;
     case VsdState::kPrimaryBackup:
     case VsdState::kBackup:
-      if (v.inoperable) return set_state(v, VsdState::kInoperable, v.inoperable_because);
+      if (v.inoperable) return set_state(v, VsdState::kInoperable, Cause::kFailed, v.inoperable_because);
       return decide(v);
     case VsdState::kInoperable:
-      if (!v.inoperable) return become_initial(v, "operable again");
+      if (!v.inoperable) return become_initial(v, Cause::kOperableAgain, "operable again");
       return decide(v);
     case VsdState::kIneligible:
       return end_yield(v, living_master(v) != nullptr);
   }
 }
 
-void Member::Impl::set_state(Vsd& v, VsdState to, std::string cause) {
+void Member::Impl::set_state(Vsd& v, VsdState to, Cause why, std::string cause) {
+  assert(allowed(v.state, to, why));
   const VsdState from = std::exchange(v.state, to);
   v.since = now;
   v.cause = cause;
@@ -117,10 +121,10 @@ void Member::Impl::set_state(Vsd& v, VsdState to, std::string cause) {
   out.push_back(StateChanged{v.settings.id, from, to, std::move(cause)});
 }
 
-void Member::Impl::become_initial(Vsd& v, std::string cause) {
+void Member::Impl::become_initial(Vsd& v, Cause why, std::string cause) {
   v.hold_until = now + hold_time();
   v.waits.clear();
-  set_state(v, VsdState::kInitial, std::move(cause));
+  set_state(v, VsdState::kInitial, why, std::move(cause));
 }
 
 Member::Member(MemberSettings settings, Instant now, uint64_t boot_epoch, const std::vector<AdoptedLease>& adopted)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/member.h"
+#include "core/transitions.h"
 
 namespace nsrp::core {
 
@@ -188,8 +189,8 @@ struct Member::Impl {
   void enter(Instant now);
   Actions settle();
   void evaluate(Vsd& v);
-  void set_state(Vsd& v, VsdState to, std::string cause);
-  void become_initial(Vsd& v, std::string cause);
+  void set_state(Vsd& v, VsdState to, Cause why, std::string cause);
+  void become_initial(Vsd& v, Cause why, std::string cause);
   bool stopped() const { return gone; }
 
   // heartbeat.cc: what we say and when.
@@ -268,8 +269,8 @@ struct Member::Impl {
   void renew_leases();
   void check_leases();
   void lapse(Vsd& v, const std::string& cause);
-  void promote(Vsd& v, const std::string& cause);
-  void step_down(Vsd& v, VsdState to, std::string cause);
+  void promote(Vsd& v, Cause why, const std::string& cause);
+  void step_down(Vsd& v, VsdState to, Cause why, std::string cause);
 
   // election.cc: who becomes master, who is primary backup.
   const Peer* living_master(const Vsd& v) const;
@@ -357,7 +358,7 @@ struct Member::Impl {
   uint64_t sequence = 0;
   Instant spoke{};                                              // the last heartbeat
   std::array<std::pair<uint64_t, Instant>, 256> spoke_times{};  // by sequence
-  const uint64_t first_probe_id;  // not to be guessed from afar
+  const uint64_t first_probe_id;                                // not to be guessed from afar
   uint64_t probe_id;
   bool on_secondary = false;  // heartbeats go over the secondary path, too
   bool speak_now = false;

@@ -24,9 +24,9 @@ void Member::Impl::apply_settings(MemberSettings next) {
     Vsd& v = it->second;
     const std::string cause = "the VSD group was removed";
     if (v.state == VsdState::kMaster) {
-      step_down(v, VsdState::kInitial, cause);
+      step_down(v, VsdState::kInitial, Cause::kGroupRemoved, cause);
     } else if (v.state != VsdState::kInitial) {
-      set_state(v, VsdState::kInitial, cause);
+      set_state(v, VsdState::kInitial, Cause::kGroupRemoved, cause);
     }
     it = vsds.erase(it);
   }
@@ -39,7 +39,8 @@ void Member::Impl::apply_settings(MemberSettings next) {
     if (added || v.settings.ineligible != vsd.ineligible) v.bows_out = vsd.ineligible;
     const bool comes_back = !added && v.settings.ineligible && !vsd.ineligible;
     v.settings = vsd;
-    if (comes_back && v.state == VsdState::kIneligible) become_initial(v, "configured as ineligible no longer");
+    if (comes_back && v.state == VsdState::kIneligible)
+      become_initial(v, Cause::kEligibleAgain, "configured as ineligible no longer");
     if (added) {
       v.since = now;
       v.cause = "the VSD group was added";
