@@ -9,7 +9,8 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
 
-from nsrplab import GATEWAYS, STATE_ROOT, Lab, Load, wait_until  # noqa: E402
+from nsrplab import GATEWAYS, STATE_ROOT, THREE_GATEWAYS, Lab, Load, wait_until  # noqa: E402
+from nsrplab.capture import read_pcap  # noqa: E402
 
 SKIPPED = 77  # what ctest takes for "skipped"
 # A test does not time: a shared machine can stop for a second on its own. This only tells an outage that ends from one
@@ -21,6 +22,7 @@ SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime er
 class LabTest(unittest.TestCase):
     """Each test has a lab of its own, with both gateways configured and none started."""
     ha_switch = False
+    gateways = GATEWAYS
     settings = {"priority": {"gwA": 50, "gwB": 100}}
     _labs = 0
 
@@ -30,7 +32,7 @@ class LabTest(unittest.TestCase):
         LabTest._labs += 1
         self.lab = Lab(f"nt{os.getpid()}-{LabTest._labs}-")
         self.addCleanup(self._take_down)
-        self.lab.up(ha_switch=self.ha_switch)
+        self.lab.up(ha_switch=self.ha_switch, gateways=self.gateways)
         self.lab.configure(**self.settings)
         self.clients = []
 
@@ -75,6 +77,44 @@ class LabTest(unittest.TestCase):
         """Until the other gateway holds that many sessions: what is not mirrored yet cannot survive."""
         other = self.lab[self.lab.other(master)]
         wait_until(lambda: other.sessions() >= count, 30, f"{count} sessions mirrored to {other.name}")
+
+    # HA links
+
+    def link(self, gateway, ifname):
+        """What a gateway says of one of its HA links."""
+        return next(l for l in self.lab[gateway].status()["ha_links"] if l["ifname"] == ifname)
+
+    def control_links(self):
+        """On which link each gateway has the control role."""
+        return [next((l["ifname"] for l in gateway.status()["ha_links"] if "control" in l["role"]), None)
+                for gateway in self.lab.gateways.values() if gateway.alive()]
+
+    def wait_control(self, ifname, deadline_s=20):
+        """Until every gateway has its control link there."""
+        wait_until(lambda: set(self.control_links()) == {ifname}, deadline_s, f"control on {ifname}",
+                   instead=self.control_links)
+
+    def assert_control_stays(self, ifname, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.assertEqual(set(self.control_links()), {ifname})
+            time.sleep(0.1)
+
+    def events(self, gateway, number):
+        """The texts of a gateway's events of that id."""
+        return [e["text"] for e in self.lab[gateway].ask("get event") if e["id"] == number]
+
+    def make_master(self, gateway):
+        """Hands VSD 0 to this gateway, in order."""
+        if self.lab.master() != gateway:
+            self.command(gateway, "exec nsrp vsd-group id 0 mode master")
+        self.lab.wait_master(gateway)
+
+    def command(self, gateway, words):
+        """A command that must be taken; returns what it prints."""
+        done = self.lab[gateway].cli(words)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), words)
+        return done.stdout
 
     # Traffic
 
@@ -172,6 +212,14 @@ class VirtualMacWatch:
         for switch in ("trust", "untrust"):
             lab.arp_prober(switch)
 
+    def wait_used(self, gateway):
+        """Until this gateway was seen using virtual MACs on both sides: the question who does is being asked."""
+        for switch in ("trust", "untrust"):
+            capture = self.captures[switch, gateway]
+            wait_until(lambda c=capture: any(f.from_virtual_mac for f in read_pcap(c.path)), 10,
+                       f"a virtual MAC of {gateway} on {switch}")
+        return self
+
     def owners(self):
         """By switch, the gateways in the order in which they used virtual MACs: ["gwA", "gwB"] is one clean change."""
         frames = {key: capture.stop() for key, capture in self.captures.items()}
@@ -196,4 +244,4 @@ def main():
     unittest.main(module="__main__", verbosity=2)
 
 
-__all__ = ["GATEWAYS", "LabTest", "Load", "VirtualMacWatch", "main", "time", "wait_until"]
+__all__ = ["GATEWAYS", "THREE_GATEWAYS", "LabTest", "Load", "VirtualMacWatch", "main", "time", "wait_until"]

@@ -44,6 +44,7 @@ class Gateway:
         self.log_file = os.path.join(folder, "nsrpd.log")
         self.pid_file = os.path.join(folder, "nsrpd.pid")
         self.bpf_dir = f"/sys/fs/bpf/{network.prefix}{name}"
+        self.options = []  # more words for nsrpd
         os.makedirs(self.run_dir, exist_ok=True)
         self.process = self._known_process()
 
@@ -54,7 +55,7 @@ class Gateway:
             config.write(text)
 
     def command_line(self):
-        return [program("nsrpd"), "-c", self.config_file, "-r", self.run_dir, "-b", self.bpf_dir]
+        return [program("nsrpd"), "-c", self.config_file, "-r", self.run_dir, "-b", self.bpf_dir, *self.options]
 
     def start(self, ready_within_s=20):
         """Starts the daemon; returns when it answers. 0 does not wait."""

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reports as text. They are made from the JSON, so the two can never say different things.
 #include <sstream>
+#include <utility>
 
 #include "daemon/status.h"
 
@@ -55,20 +56,30 @@ void link_text(std::ostream& out, const Json& link) {
 }
 
 void drops_text(std::ostream& out, const Json& drops) {
-  std::string line = "frames dropped:";
-  bool any = false;
+  std::string separator = "frames dropped: ";
   for (const auto& [cause, count] : drops.items()) {
     if (count == 0) continue;
-    const std::string item = (any ? ", " : " ") + cause + " " + count.dump();
-    any = true;
-    if (line.size() + item.size() > kColumns) {
-      out << line << ",\n";
-      line = " " + item.substr(1);
-    } else {
-      line += item;
-    }
+    out << std::exchange(separator, ", ") << cause << " " << count;
   }
-  out << line << (any ? "" : " none") << "\n";
+  out << (separator == ", " ? "\n" : "frames dropped: none\n");
+}
+
+// Lines that are too wide go on, further in, on the next one.
+std::string folded(const std::string& text) {
+  std::istringstream in(text);
+  std::string result;
+  for (std::string line; std::getline(in, line);) {
+    const std::string indent(line.find_first_not_of(' ') == std::string::npos ? 0 : line.find_first_not_of(' ') + 4,
+                             ' ');
+    while (line.size() > kColumns) {
+      const size_t blank = line.rfind(' ', kColumns);
+      if (blank == std::string::npos || blank < indent.size()) break;
+      result += line.substr(0, blank) + "\n";
+      line = indent + line.substr(blank + 1);
+    }
+    result += line + "\n";
+  }
+  return result;
 }
 
 }  // namespace
@@ -101,7 +112,7 @@ std::string cluster_text(const Json& nsrp) {
     out << "configuration: " << (nsrp.at("config_in_sync").get<bool>() ? "in sync" : "out of sync")
         << " with the peer\n";
   }
-  return out.str();
+  return folded(out.str());
 }
 
 std::string vsd_groups_text(const Json& groups) {
@@ -120,7 +131,7 @@ std::string vsd_groups_text(const Json& groups) {
       out << "priority " << member.at("priority") << (member.at("alive").get<bool>() ? "" : "  (not heard)") << "\n";
     }
   }
-  return out.str();
+  return folded(out.str());
 }
 
 std::string ha_links_text(const Json& nsrp) {
@@ -150,7 +161,7 @@ std::string ha_links_text(const Json& nsrp) {
       << frames.at("received") << "\n";
   drops_text(out, frames.at("dropped"));
   out << "worst lateness of the heartbeat timer: " << frames.at("worst_timer_lateness_us") << " us\n";
-  return out.str();
+  return folded(out.str());
 }
 
 std::string rto_mirror_text(const Json& mirror) {
@@ -161,7 +172,7 @@ std::string rto_mirror_text(const Json& mirror) {
       << ", received " << mirror.at("received") << ", ended " << mirror.at("ended") << ", pending "
       << mirror.at("pending") << ", cold sync " << mirror.at("cold_sync_received") << " of "
       << mirror.at("cold_sync_total") << "\n";
-  return out.str();
+  return folded(out.str());
 }
 
 std::string monitor_text(const Json& monitor) {

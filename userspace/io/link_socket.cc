@@ -43,11 +43,15 @@ bool LinkSocket::send(std::span<const uint8_t> frame) const {
 void LinkSocket::receive(size_t limit, const std::function<void(std::span<const uint8_t>)>& consume) const {
   std::array<uint8_t, ETH_FRAME_LEN + 64> buffer;
   while (limit > 0) {
-    const ssize_t size = recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    sockaddr_ll from{};
+    socklen_t length = sizeof from;
+    const ssize_t size =
+        recvfrom(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &length);
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) return;  // EAGAIN; ENETDOWN when the link went down, which the link monitor reports
-    consume(std::span(buffer.data(), static_cast<size_t>(size)));
     --limit;
+    // To another MAC address: a switch floods what it does not know, and not every driver filters.
+    if (from.sll_pkttype != PACKET_OTHERHOST) consume(std::span(buffer.data(), static_cast<size_t>(size)));
   }
 }
 
