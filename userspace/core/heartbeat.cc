@@ -8,7 +8,7 @@ namespace nsrp::core {
 
 Duration Member::Impl::interval() const {
   const Duration own = settings.hb_interval;
-  return former_pace && now < former_pace->until ? std::min(own, former_pace->interval) : own;
+  return former_pace && now < former_pace->until ? std::min(own, former_pace->shortest_interval) : own;
 }
 
 Duration Member::Impl::silence_limit() const {

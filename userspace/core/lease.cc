@@ -5,9 +5,9 @@
 // over, had that heartbeat been the last to reach it. When it has run out the peer may have taken over: it is never
 // renewed, the member steps down and listens.
 //
-// A heartbeat sent is not a heartbeat heard. From one and a half intervals of missing us on, each heartbeat of a peer
-// shortens our lease to what its patience allows (lease_cap). So no lease outlives the patience of a peer as long as
-// one such heartbeat arrives within half an interval before that patience ends: a path that works in one direction
+// A heartbeat sent is not a heartbeat heard. From one and a quarter intervals of missing us on, each heartbeat of a
+// peer shortens our lease to what its patience allows (lease_cap). So no lease outlives the patience of a peer as long
+// as one such heartbeat arrives within half an interval before that patience ends: a path that works in one direction
 // only never has two masters. Where not even that one arrives there is no path between the two.
 //
 // Long lease, nobody is alive. The data path cuts it to alone_grace from the first frame of a peer that nobody acted
@@ -25,7 +25,7 @@ Duration Member::Impl::lease_length() const {
   if (defect(Defect::kLeaseMargin)) return silence_limit() + Duration(settings.hb_interval) / 2;
   const Duration own = silence_limit() - Duration(settings.hb_interval) / 2;
   if (!former_pace || now >= former_pace->until) return own;
-  return std::min(own, former_pace->silence_limit - former_pace->interval / 2);
+  return std::min(own, former_pace->lease);
 }
 
 Duration Member::Impl::alone_grace() const {
@@ -51,8 +51,8 @@ std::optional<Member::Impl::Cap> Member::Impl::patience_of(const Peer& peer, con
   }
   if (const Hearing* hearing = hearing_of_us(peer)) {
     Duration pace = settings.hb_interval;
-    if (former_pace && now < former_pace->until) pace = std::max(pace, former_pace->interval);
-    if (hearing->silence < pace * 3 / 2) return std::nullopt;
+    if (former_pace && now < former_pace->until) pace = std::max(pace, former_pace->longest_interval);
+    if (hearing->silence < pace * 5 / 4) return std::nullopt;
     const std::optional<Instant> heard = sent_at(hearing->sequence);
     const Instant until = heard ? *heard + hearing->forgiven + lease_length() : now;
     return Cap{until, unit + " has not heard this device for " + words_ms(hearing->silence)};
@@ -105,7 +105,7 @@ void Member::Impl::check_caps() {
     if (alone() || (any_alive() && all_heard_us)) v.resumed_until.reset();
     if (alone()) continue;
     const std::optional<Cap> cap = lease_cap(v);
-    if (cap && cap->until <= now) lapse(v, "its lease could not be renewed: " + cap->cause);
+    if (cap && cap->until <= now) give_way(v, "its lease could not be renewed: " + cap->cause);
   }
 }
 
@@ -135,8 +135,12 @@ void Member::Impl::check_leases() {
   for (auto& [id, v] : vsds) {
     if (v.state != VsdState::kMaster) continue;
     if (now >= v.lease.until) {
-      const std::string why = v.lease.cap_cause.empty() ? "the process stood still" : v.lease.cap_cause;
-      lapse(v, "its lease ran out " + words_ms(now - v.lease.until) + " ago: " + why);
+      const std::string ended = "its lease ran out " + words_ms(now - v.lease.until) + " ago: ";
+      if (v.lease.cap_cause.empty()) {
+        lapse(v, ended + "the process stood still");
+      } else {
+        give_way(v, ended + v.lease.cap_cause);
+      }
     } else if (v.doubt_until) {
       const bool slept_through_it = now >= *v.doubt_until + interval() / 2;
       if (slept_through_it) {
@@ -149,6 +153,12 @@ void Member::Impl::check_leases() {
       v.doubt_until = now + interval();
     }
   }
+}
+
+// Somebody who does not hear us takes over half an interval from now, and is heard soon after that if at all.
+void Member::Impl::give_way(Vsd& v, const std::string& cause) {
+  step_down(v, VsdState::kBackup, Cause::kLapsed, cause);
+  v.listen_until = now + interval() * 3 / 2;
 }
 
 // The others are heard afresh: the silence was ours.

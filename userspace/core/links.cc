@@ -42,7 +42,7 @@ LinkSet Member::Impl::heard_links(const Peer& peer) const {
 
 std::string Member::Impl::why_dead(LinkIndex index, const Link& link) const {
   if (!link.facts.carrier) return "no carrier";
-  if (index == kSecondaryPath && !on_secondary) return "standing by: other links work";
+  if (index == kSecondaryPath && (!on_secondary || any_before(index))) return "standing by: other links work";
   if (link.probing.down) return std::to_string(link.probing.unanswered) + " probes in a row were not answered";
   if (!any_alive()) return "no other member is alive";
   std::string cause = "nothing was heard on it yet";
@@ -57,11 +57,15 @@ std::string Member::Impl::why_dead(LinkIndex index, const Link& link) const {
   return cause;
 }
 
+bool Member::Impl::any_before(LinkIndex index) const {
+  return std::any_of(links.begin(), links.find(index), [](const auto& entry) { return entry.second.alive; });
+}
+
 void Member::Impl::judge_link(LinkIndex index, Link& link) {
   const bool heard =
       std::any_of(peers.begin(), peers.end(), [&](const auto& entry) { return both_ways(entry.second, index); });
-  const bool speaks = index != kSecondaryPath || on_secondary;
-  const bool alive = link.facts.carrier && heard && speaks && !link.probing.down;
+  const bool needed = index != kSecondaryPath || (on_secondary && !any_before(index));
+  const bool alive = link.facts.carrier && heard && needed && !link.probing.down;
   if (alive == link.alive) return;
   link.alive = alive;
   link.cause = alive ? "heard both ways" : why_dead(index, link);

@@ -104,7 +104,7 @@ void Member::Impl::evaluate(Vsd& v) {
   }
 }
 
-void Member::Impl::set_state(Vsd& v, VsdState to, Cause why, std::string cause) {
+void Member::Impl::set_state(Vsd& v, VsdState to, [[maybe_unused]] Cause why, std::string cause) {
   assert(allowed(v.state, to, why));
   const VsdState from = std::exchange(v.state, to);
   v.since = now;

@@ -181,6 +181,15 @@ inline bool is_backup(VsdState state) {
 }
 std::string words_ms(Duration d);  // "600 ms"
 
+// An hb-interval or hb-threshold was changed, perhaps several times: until the peers know, the most careful of all
+// counts.
+struct FormerPace {
+  Duration shortest_interval, longest_interval;
+  Duration silence_limit, lease;
+  Instant until;
+};
+FormerPace joined(const FormerPace& a, const FormerPace& b);
+
 struct Member::Impl {
   Impl(MemberSettings s, Instant now, uint64_t boot_epoch, const std::vector<AdoptedLease>& adopted);
 
@@ -239,6 +248,7 @@ struct Member::Impl {
   bool both_ways(const Peer& peer, LinkIndex link) const;
   LinkSet heard_links(const Peer& peer) const;
   std::string why_dead(LinkIndex index, const Link& link) const;
+  bool any_before(LinkIndex index) const;
   void judge_link(LinkIndex index, Link& link);
   void assign_links();
   std::string silent_links() const;
@@ -269,6 +279,7 @@ struct Member::Impl {
   void renew_leases();
   void check_leases();
   void lapse(Vsd& v, const std::string& cause);
+  void give_way(Vsd& v, const std::string& cause);
   void promote(Vsd& v, Cause why, const std::string& cause);
   void step_down(Vsd& v, VsdState to, Cause why, std::string cause);
 
@@ -338,11 +349,6 @@ struct Member::Impl {
   std::optional<std::string> device_inoperable;
   std::map<VsdId, std::string> vsd_inoperable;
 
-  // An hb-interval or hb-threshold was changed: until the peers know, the shorter of old and new counts.
-  struct FormerPace {
-    Duration interval, silence_limit;
-    Instant until;
-  };
   std::optional<FormerPace> former_pace;
 
   struct CatchingUp {
