@@ -52,7 +52,7 @@ std::optional<Member::Impl::Cap> Member::Impl::patience_of(const Peer& peer, con
   if (const Hearing* hearing = hearing_of_us(peer)) {
     Duration pace = settings.hb_interval;
     if (former_pace && now < former_pace->until) pace = std::max(pace, former_pace->longest_interval);
-    if (hearing->silence < pace * 5 / 4) return std::nullopt;
+    if (hearing->silence < pace * 3 / 2) return std::nullopt;
     const std::optional<Instant> heard = sent_at(hearing->sequence);
     const Instant until = heard ? *heard + hearing->forgiven + lease_length() : now;
     return Cap{until, unit + " has not heard this device for " + words_ms(hearing->silence)};
