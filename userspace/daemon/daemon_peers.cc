@@ -58,7 +58,7 @@ std::optional<RtoPeer> Daemon::rto_peer(const ControlView& view, const core::Pee
   if (address == nullptr || address->link_local.is_unspecified()) return {};
   const auto link = links_.find(link_names(config_)[*view.control]);
   if (link == links_.end()) return {};
-  return RtoPeer{peer.unit, address->link_local, link->second.ifindex};
+  return RtoPeer{peer.unit, address->link_local, link->second.ifindex, view.keys};
 }
 
 void Daemon::refresh_peer() {

@@ -234,6 +234,9 @@ void HaFrames::refresh_view() {
   view_.problems = problems_.standing();
   view_.key_change = guard_.keys().changing();
   view_.key_change_waits_for = guard_.keys().waiting_for(io::now());
+  if (view_.keys == guard_.keys().sending()) return;
+  view_.keys = guard_.keys().sending();
+  handlers_.peers_changed();
 }
 
 }  // namespace nsrp::daemon

@@ -53,6 +53,7 @@ struct FramesView {
   std::array<uint64_t, wire::kDropCauses> drops{};
   uint64_t frames_sent = 0, frames_received = 0, send_errors = 0;
   std::vector<FrameProblem> problems;
+  std::shared_ptr<const wire::Keys> keys;  // that frames are protected with now; nullptr: none
   // While passwords are being changed: who does not use the newest yet.
   bool key_change = false;
   std::vector<UnitId> key_change_waits_for;
@@ -67,7 +68,7 @@ class HaFrames {
   struct Handlers {
     std::function<void(core::LinkIndex link, core::LinkIndex sent_on, const core::Heartbeat&)> heartbeat;
     std::function<void(core::LinkIndex link, uint64_t id)> probe_answer;
-    std::function<void()> peers_changed;  // addresses or checksums
+    std::function<void()> peers_changed;  // addresses or checksums; the keys in use
     std::function<void()> turn_ended;     // after the frames of one turn
   };
   struct Identity {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "io/clock.h"
@@ -17,8 +18,6 @@ namespace {
 
 // Longer than a busy peer is silent, shorter than anybody waits for sessions that nobody receives.
 constexpr int kUserTimeoutMs = 3000;
-constexpr size_t kReadBytes = 64 << 10;
-constexpr int kReadsPerTurn = 4;
 
 Error system_error(const std::string& what) {
   return Error{what + ": " + std::strerror(errno)};
@@ -65,17 +64,28 @@ bool is_from(const sockaddr_in6& address, const RtoPeer& peer) {
          std::memcmp(&address.sin6_addr, peer.address.bytes.data(), sizeof address.sin6_addr) == 0;
 }
 
+// Both units and the key, so that each side knows whom and what the other one means.
+std::string identity_of(UnitId one, UnitId other, const wire::Keys& keys) {
+  std::array<char, 9> key{};
+  std::snprintf(key.data(), key.size(), "%08x", keys.id());
+  return "OpenNSRP " + to_string(std::min(one, other)) + " " + to_string(std::max(one, other)) + " " + key.data();
+}
+
 }  // namespace
 
 RtoChannel::RtoChannel(io::Loop& loop, Handlers handlers) : loop_(loop), handlers_(std::move(handlers)) {}
 
 RtoChannel::~RtoChannel() {
   if (timer_ != 0) loop_.cancel(timer_);
+  for (const auto& pending : pending_) pending->close();
+  if (connection_) connection_->close();
 }
 
 void RtoChannel::set_peer(UnitId own, std::optional<RtoPeer> peer) {
   if (own == own_ && peer == peer_) return;
-  stop_everything("the peer is reached elsewhere or not at all");
+  const bool other_keys =
+      peer && peer_ && peer->unit == peer_->unit && peer->address == peer_->address && peer->ifindex == peer_->ifindex;
+  stop_everything(other_keys ? "the NSRP password has changed" : "the peer is reached elsewhere or not at all");
   own_ = own;
   peer_ = peer;
   backoff_ = kFirstBackoff;
@@ -84,7 +94,7 @@ void RtoChannel::set_peer(UnitId own, std::optional<RtoPeer> peer) {
 }
 
 size_t RtoChannel::room() const {
-  return unsent_.size() >= kMaxUnsentBytes ? 0 : kMaxUnsentBytes - unsent_.size();
+  return connection_ ? connection_->room() : 0;
 }
 
 void RtoChannel::begin() {
@@ -94,8 +104,8 @@ void RtoChannel::begin() {
 }
 
 void RtoChannel::retry_later(const std::string& cause) {
-  report_once(cause);
   drop(cause);
+  report_once(cause);
   if (listener_) return;  // it is the peer's turn
   timer_ = loop_.call_at(io::now() + backoff_, [this] { begin(); });
   backoff_ = std::min(2 * backoff_, kLastBackoff);
@@ -105,18 +115,15 @@ void RtoChannel::retry_later(const std::string& cause) {
 void RtoChannel::report_once(const std::string& cause) {
   if (cause == reported_) return;
   reported_ = cause;
-  handlers_.report("channel=down cause=\"" + cause + "\"");
+  handlers_.report((connection_ ? "connection=refused cause=\"" : "channel=down cause=\"") + cause + "\"");
 }
 
 void RtoChannel::drop(const std::string& reason) {
   if (timer_ != 0) loop_.cancel(std::exchange(timer_, 0));
-  read_watch_ = {};
-  write_watch_ = {};
-  socket_.reset();
-  unsent_.clear();
-  waits_for_room_ = false;
-  ++connection_;
-  if (!std::exchange(connected_, false)) return;
+  connecting_watch_ = {};
+  connecting_.reset();
+  if (!connection_) return;
+  std::exchange(connection_, nullptr)->close();
   if (io::now() - connected_since_ >= kStable) backoff_ = kFirstBackoff;
   report_once(reason);
   handlers_.disconnected();
@@ -125,11 +132,13 @@ void RtoChannel::drop(const std::string& reason) {
 void RtoChannel::stop_everything(const std::string& reason) {
   listener_watch_ = {};
   listener_.reset();
+  for (const auto& pending : pending_) pending->close();
+  pending_.clear();
   drop(reason);
 }
 
 void RtoChannel::close(const std::string& reason) {
-  if (connected_) retry_later(reason);
+  if (connection_) retry_later(reason);
 }
 
 Status RtoChannel::listen() {
@@ -153,8 +162,7 @@ void RtoChannel::on_acceptable() {
   io::Fd fd(accept4(listener_.get(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!fd) return;
   if (!is_from(from, *peer_)) return report_once("a connection came from an address that is not the peer's");
-  if (connected_) drop("the peer connected anew");
-  adopt(std::move(fd));
+  if (pending_.size() < kMostPending) take_up(std::move(fd));
 }
 
 Status RtoChannel::start_connecting() {
@@ -164,8 +172,8 @@ Status RtoChannel::start_connecting() {
   if (connect(fd->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno != EINPROGRESS) {
     return fail(system_error("cannot connect to " + to_string(peer_->address)));
   }
-  socket_ = std::move(*fd);
-  write_watch_ = loop_.watch(socket_.get(), io::Loop::kWritable, [this] { on_connect_result(); });
+  connecting_ = std::move(*fd);
+  connecting_watch_ = loop_.watch(connecting_.get(), io::Loop::kWritable, [this] { on_connect_result(); });
   timer_ = loop_.call_at(io::now() + kConnectLimit, [this] {
     timer_ = 0;
     retry_later("the peer does not answer at " + to_string(peer_->address));
@@ -176,64 +184,68 @@ Status RtoChannel::start_connecting() {
 void RtoChannel::on_connect_result() {
   int error = 0;
   socklen_t size = sizeof error;
-  getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  getsockopt(connecting_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) {
     errno = error;
     return retry_later(system_error("cannot connect to " + to_string(peer_->address)).message);
   }
-  write_watch_ = {};
-  adopt(std::move(socket_));
+  if (timer_ != 0) loop_.cancel(std::exchange(timer_, 0));
+  connecting_watch_ = {};
+  take_up(std::move(connecting_));
 }
 
-void RtoChannel::adopt(io::Fd socket) {
-  if (timer_ != 0) loop_.cancel(std::exchange(timer_, 0));
-  socket_ = std::move(socket);
-  tune(socket_.get());
-  ++connection_;
-  connected_ = true;
+Result<std::unique_ptr<io::TlsStream>> RtoChannel::protection() const {
+  if (!peer_->keys) return std::unique_ptr<io::TlsStream>();
+  io::TlsPsk psk;
+  psk.identity = identity_of(own_, peer_->unit, *peer_->keys);
+  const wire::SecretKey key = peer_->keys->channel_key(own_, peer_->unit);
+  std::copy_n(key.data(), psk.key.size(), psk.key.begin());
+  return io::TlsStream::create(connects() ? io::TlsStream::Side::kClient : io::TlsStream::Side::kServer, psk);
+}
+
+void RtoChannel::take_up(io::Fd socket) {
+  tune(socket.get());
+  Result<std::unique_ptr<io::TlsStream>> tls = protection();
+  if (!tls) return retry_later(tls.error().message);
+  const auto connection = std::make_shared<RtoConnection>(loop_, std::move(socket), std::move(*tls));
+  RtoConnection* which = connection.get();
+  pending_.push_back(connection);
+  connection->begin({.established = [this, which] { on_established(which); },
+                     .received = [this](std::span<const uint8_t> bytes) { handlers_.received(bytes); },
+                     .has_room = [this] { handlers_.has_room(); },
+                     .failed = [this, which](const std::string& cause) { on_failed(which, cause); }});
+}
+
+std::shared_ptr<RtoConnection> RtoChannel::take_pending(RtoConnection* connection) {
+  const auto found = std::find_if(pending_.begin(), pending_.end(),
+                                  [connection](const auto& pending) { return pending.get() == connection; });
+  if (found == pending_.end()) return nullptr;
+  std::shared_ptr<RtoConnection> taken = std::move(*found);
+  pending_.erase(found);
+  return taken;
+}
+
+void RtoChannel::on_established(RtoConnection* connection) {
+  std::shared_ptr<RtoConnection> fresh = take_pending(connection);
+  if (connection_) drop("the peer connected anew");
+  connection_ = std::move(fresh);
   connected_since_ = io::now();
   reported_.clear();
   std::array<char, IF_NAMESIZE> name{};
   if_indextoname(peer_->ifindex.value, name.data());
-  handlers_.report("channel=up peer=" + to_string(peer_->unit) + " interface=" + name.data());
-  read_watch_ = loop_.watch(socket_.get(), io::Loop::kReadable, [this] { on_readable(); });
+  handlers_.report("channel=up peer=" + to_string(peer_->unit) + " interface=" + name.data() +
+                   " protection=" + (peer_->keys ? "tls" : "none"));
   handlers_.connected();
 }
 
-void RtoChannel::on_readable() {
-  std::vector<uint8_t> bytes(kReadBytes);
-  const uint64_t present = connection_;
-  for (int i = 0; i < kReadsPerTurn && connected_ && connection_ == present; ++i) {
-    const ssize_t size = recv(socket_.get(), bytes.data(), bytes.size(), 0);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (size < 0) return retry_later(system_error("the connection to the peer broke").message);
-    if (size == 0) return retry_later("the peer closed the connection");
-    handlers_.received(std::span(bytes).first(static_cast<size_t>(size)));
-    if (static_cast<size_t>(size) < bytes.size()) return;
-  }
+void RtoChannel::on_failed(RtoConnection* connection, const std::string& cause) {
+  // While another connection stands, one that does not come about says nothing about it.
+  if (take_pending(connection) && connection_) return report_once(cause);
+  retry_later(cause);
 }
 
 void RtoChannel::send(std::span<const uint8_t> bytes) {
-  if (!connected_) return;
-  const bool idle = unsent_.empty();
-  unsent_.insert(unsent_.end(), bytes.begin(), bytes.end());
-  if (idle) flush();
-}
-
-void RtoChannel::flush() {
-  const ssize_t size = ::send(socket_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
-  if (size > 0) unsent_.erase(unsent_.begin(), unsent_.begin() + size);
-  // What else went wrong is seen and told by the reading side, outside of any caller of send().
-  if (waits_for_room_ == !unsent_.empty()) return;
-  waits_for_room_ = !unsent_.empty();
-  if (!waits_for_room_) {
-    write_watch_ = {};
-  } else {
-    write_watch_ = loop_.watch(socket_.get(), io::Loop::kWritable, [this] {
-      flush();
-      if (connected_) handlers_.has_room();
-    });
-  }
+  if (connection_) connection_->send(bytes);
 }
 
 }  // namespace nsrp::daemon

@@ -3,6 +3,9 @@
 // with the lower unit id connects, the other listens and takes connections only from the address the peer announces in
 // its heartbeats. A broken connection is made anew, first after 100 ms, then more slowly down to once a second.
 //
+// With a password the connection is TLS 1.3 with a key that only these two members have; without one it is in clear. A
+// connection takes the place of the one before only when it is established: who knows no password disturbs nothing.
+//
 // Lives on one loop's thread. A handler may call send() and close().
 #pragma once
 
@@ -10,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,22 +22,25 @@
 #include "base/address.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "daemon/rto_connection.h"
 #include "io/fd.h"
 #include "io/loop.h"
+#include "wire/keys.h"
 
 namespace nsrp::daemon {
 
 struct RtoPeer {
   UnitId unit;
-  IpAddress address;  // IPv6 link-local
-  IfIndex ifindex;    // of this device's HA interface
+  IpAddress address;                         // IPv6 link-local
+  IfIndex ifindex;                           // of this device's HA interface
+  std::shared_ptr<const wire::Keys> keys{};  // that heartbeats are protected with; nullptr: none
   bool operator==(const RtoPeer&) const = default;
 };
 
 class RtoChannel {
  public:
   static constexpr uint16_t kPort = 4778;
-  static constexpr size_t kMaxUnsentBytes = 256 << 10;
+  static constexpr size_t kMostPending = 4;  // connections whose handshake is not finished
 
   struct Handlers {
     std::function<void()> connected;
@@ -51,7 +58,7 @@ class RtoChannel {
   // Whom to keep a connection with; nullopt: nobody.
   void set_peer(UnitId own, std::optional<RtoPeer> peer);
 
-  bool connected() const { return connected_; }
+  bool connected() const { return connection_ != nullptr; }
   size_t room() const;
   void send(std::span<const uint8_t> bytes);
   void close(const std::string& reason);  // and make it anew
@@ -69,9 +76,11 @@ class RtoChannel {
   Status start_connecting();
   void on_acceptable();
   void on_connect_result();
-  void adopt(io::Fd socket);
-  void on_readable();
-  void flush();
+  void take_up(io::Fd socket);
+  void on_established(RtoConnection* connection);
+  void on_failed(RtoConnection* connection, const std::string& cause);
+  std::shared_ptr<RtoConnection> take_pending(RtoConnection* connection);
+  Result<std::unique_ptr<io::TlsStream>> protection() const;
   void report_once(const std::string& cause);
 
   io::Loop& loop_;
@@ -79,12 +88,10 @@ class RtoChannel {
   UnitId own_;
   std::optional<RtoPeer> peer_;
 
-  io::Fd listener_, socket_;
-  io::Watch listener_watch_, read_watch_, write_watch_;
-  bool connected_ = false;
-  uint64_t connection_ = 0;  // number of the present connection: a handler may have closed it
-  std::vector<uint8_t> unsent_;
-  bool waits_for_room_ = false;
+  io::Fd listener_, connecting_;
+  io::Watch listener_watch_, connecting_watch_;
+  std::vector<std::shared_ptr<RtoConnection>> pending_;
+  std::shared_ptr<RtoConnection> connection_;  // established
   Instant connected_since_;
   io::Loop::TimerId timer_ = 0;
   milliseconds backoff_ = kFirstBackoff;
