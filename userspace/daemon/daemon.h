@@ -75,6 +75,7 @@ class Daemon {
   void on_barrier(VsdId vsd);
   void on_peers_changed();
   void report_frame_problems();
+  void report_protection();
   void on_recorded(const Status& written);
 
   // daemon_commands.cc
@@ -122,6 +123,7 @@ class Daemon {
   std::optional<kernel::DataLink> data_link_;
   std::optional<RtoPeer> rto_peer_;
   std::map<core::LinkIndex, std::function<void(const core::ProbesDone*, const std::string& refusal)>> probing_;
+  std::string protection_ = "mode=none";                             // the operator has been told of it
   std::map<std::pair<wire::Drop, std::string>, uint64_t> problems_;  // the operator has been told of them
   std::vector<std::string> missing_;
   io::Loop::TimerId link_local_timer_ = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the control thread reports, turned into events and into work for the other rooms.
 #include "daemon/daemon.h"
+#include "daemon/status.h"
 #include "io/clock.h"
 
 namespace nsrp::daemon {
@@ -68,7 +69,21 @@ void Daemon::on_barrier(VsdId vsd) {
 // Addresses, states or problems of other members are not what they were.
 void Daemon::on_peers_changed() {
   report_frame_problems();
+  report_protection();
   refresh_peer();
+}
+
+void Daemon::report_protection() {
+  const auto view = control_->view();
+  std::string now = "mode=" + protection_of(*view);
+  if (view->key_change) {
+    std::string units;
+    for (const UnitId unit : view->key_change_waits_for) units += (units.empty() ? "" : ",") + to_string(unit);
+    now += " waits_for=" + units;
+  }
+  if (now == protection_) return;
+  protection_ = now;
+  events_.add(EventId::k_protection, now);
 }
 
 // One event when a device's frames begin to be dropped for a cause, one when they are no longer.

@@ -93,10 +93,12 @@ Json problems_json(const StatusSource& source) {
   return problems;
 }
 
-// Never the passwords.
-std::string protection(const config::Config& config) {
-  if (!config.encrypt_password.empty()) return "encrypted";
-  return config.auth_password.empty() ? "none" : "authenticated";
+// While passwords are being changed: who does not use the newest yet.
+Json key_change_json(const ControlView& view) {
+  if (!view.key_change) return nullptr;
+  Json units = Json::array();
+  for (const UnitId unit : view.key_change_waits_for) units.push_back(to_string(unit));
+  return {{"waits_for", units}};
 }
 
 // Manual ch. 1, "VSD Group Member States": of equal priorities the higher unit id wins.
@@ -163,6 +165,11 @@ Json ha_links_json(const StatusSource& source) {
   return links;
 }
 
+std::string protection_of(const ControlView& view) {
+  if (!view.keys) return "none";
+  return view.keys->protection() == wire::Protection::kEncrypted ? "encrypted" : "authenticated";
+}
+
 Json vsd_groups_json(const StatusSource& source) {
   Json groups = Json::array();
   for (const core::VsdView& vsd : source.control.vsds) {
@@ -222,7 +229,8 @@ Json nsrp_json(const StatusSource& source) {
                {"vsd_groups", vsd_groups_json(source)},
                {"ha_links", ha_links_json(source)},
                {"secondary_path", config.secondary_path},
-               {"protection", protection(config)},
+               {"protection", protection_of(source.control)},
+               {"key_change", key_change_json(source.control)},
                {"problems", problems_json(source)},
                {"peers", peers_json(source)},
                {"frames", frames_json(source.control)},

@@ -32,6 +32,8 @@ struct StatusSource {
 using Json = nlohmann::ordered_json;
 
 Json nsrp_json(const StatusSource& source);  // the contract for scripts
+// "none", "authenticated" or "encrypted": what this device's frames are now. Never the passwords.
+std::string protection_of(const ControlView& view);
 Json ha_links_json(const StatusSource& source);
 Json vsd_groups_json(const StatusSource& source);
 Json rto_mirror_json(const StatusSource& source);

@@ -95,6 +95,11 @@ std::string cluster_text(const Json& nsrp) {
       << "local unit id: " << text_of(nsrp.at("unit_id")) << ", hostname: " << text_of(nsrp.at("hostname"))
       << ", HA LED: " << text_of(nsrp.at("led")) << "\n"
       << "messages between members: " << protection_words(text_of(nsrp.at("protection"))) << "\n";
+  if (!nsrp.at("key_change").is_null()) {
+    out << "passwords are being changed; not on the newest yet:";
+    for (const Json& unit : nsrp.at("key_change").at("waits_for")) out << " " << text_of(unit);
+    out << "\n";
+  }
   for (const Json& peer : nsrp.at("peers")) {
     out << "peer unit id: " << text_of(peer.at("unit_id")) << ", " << (peer.at("alive").get<bool>() ? "alive" : "lost")
         << ", " << heard(peer) << "\n";
