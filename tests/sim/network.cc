@@ -179,7 +179,7 @@ void World::hear(NodeId id, LinkIndex link, const Frame& frame) {
     const bool news = other != id && frame.newest[other] > newest_[id][other];
     if (!news || frame.heard[other] <= relayed_[id][other]) continue;
     relayed_[id][other] = frame.heard[other];
-    teller_[id][other] = frame.from;
+    teller_[id][other] = {frame.from, nodes_[frame.from].boots};
   }
   if (node.recorder) return tell(id, HeartbeatIn{link, link, frame.heartbeat});
   answer(id, node.member->on_heartbeat(local(node), link, link, frame.heartbeat));

@@ -118,6 +118,7 @@ class Player {
         return world_.set_in_sync(e.node, e.value != 0, world_.settings((e.node + 1) % world_.size()).unit);
       case What::kProbe:
         each_link(e, [&](LinkIndex link) { (void)world_.probe(e.node, link, static_cast<uint8_t>(e.value)); });
+        probing_until_ = world_.now() + seconds(e.value + 1);
         return;
       case What::kBarrier:
         barriers_[e.node] = e.value < 0 ? std::nullopt : std::optional<Duration>(milliseconds(e.value));
@@ -138,8 +139,7 @@ class Player {
     if (e.what == What::kPowerOff) return world_.power_off(id);
     if (e.what == What::kPause && world_.awake(id)) return world_.pause(id);
     if (e.what == What::kStopMachine && world_.awake(id)) {
-      stopped_[id] = true;
-      return world_.stop_machine(id);
+      return stop_machine(id);
     }
     if (e.what == What::kResume && world_.up(id) && world_.paused(id)) return resume(id, e.value);
     if (e.what == What::kLeave && world_.awake(id)) {
@@ -164,6 +164,12 @@ class Player {
       s.hb_threshold = std::max(world_.settings(other).hb_threshold, s.hb_threshold);
       set_settings(id, s);
     }
+  }
+
+  void stop_machine(NodeId id) {
+    stopped_[id] = true;
+    safety_.stopped(id);
+    world_.stop_machine(id);
   }
 
   void resume(NodeId id, int64_t how) {
@@ -243,7 +249,7 @@ class Player {
 
   void check() {
     if (weather_.loss_permille > 0 || !settled_.judgeable()) return;
-    world_.run_for(settled_.bound());
+    world_.run_until(std::max(world_.now() + settled_.bound(), probing_until_));
     safety_.pace_settled();
     settled_.check();
     watch_for_peace();
@@ -274,10 +280,7 @@ class Player {
     if (e.value == 0) world_.kill(*old);
     if (e.value == 1) world_.power_off(*old);
     if (e.value == 2) world_.pause(*old);
-    if (e.value == 3) {
-      stopped_[*old] = true;
-      world_.stop_machine(*old);
-    }
+    if (e.value == 3) stop_machine(*old);
     const Duration limit = settled_.takeover_bound() + weather_.delay + weather_.jitter + weather_.lateness;
     const bool done = world_.run_until_true(limit, [&] {
       const std::optional<NodeId> next = settled_.master(vsd);
@@ -293,6 +296,7 @@ class Player {
   Settled settled_;
   std::array<std::optional<Duration>, kMaxNodes> barriers_{};
   std::array<bool, kMaxNodes> stopped_{}, leaving_{};
+  Instant probing_until_ = Instant::min();
 };
 
 }  // namespace

@@ -67,14 +67,19 @@ void Safety::restarted(NodeId id) {
   for (auto& complaints_to : complaints_) complaints_to[id] = {};  // it waits anew
 }
 
+void Safety::stopped(NodeId id) {
+  nodes_[id].stopped_at = world_.now();
+}
+
+// A second master that was excused before is so now. One that took over meanwhile did it while this lease was in force.
 void Safety::resumed(NodeId id, bool clock_halted) {
   if (clock_halted) nodes_[id].halted_until = world_.now();
   for (const VsdSettings& vsd : world_.settings(id).vsds) {
     if (!world_.forwards(id, vsd.id)) continue;
-    const bool alone = world_.lease(id, vsd.id)->alone_grace.count() > 0;
     for (NodeId other = 0; other < world_.size(); ++other) {
       if (other == id || !world_.forwards(other, vsd.id) || overlap_known(id, other, vsd.id)) continue;
-      if (!clock_halted && !alone) broken(name(id) + " was stopped, its clock went on, and its lease with it");
+      const bool meanwhile = nodes_[other].vsds[vsd.id.value].promoted > nodes_[id].stopped_at;
+      if (!clock_halted && meanwhile) check_birth(other, id, vsd.id);
       ++tally_.overlaps;
       overlaps_.push_back({id, other, vsd.id, world_.now(), std::nullopt});
     }
@@ -93,7 +98,8 @@ void Safety::heard(NodeId to, const Frame& frame) {
   }
   const Duration slow = std::max(nodes_[to].longest_interval, nodes_[frame.from].longest_interval);
   const Instant last = frame.known[to];
-  if (last != Instant::min() && frame.sent - last >= slow * 3 / 2 + tolerance(slow)) {
+  const bool of_now = frame.heartbeat.boot_epoch == world_.boot_epoch(frame.from);
+  if (of_now && last != Instant::min() && frame.sent - last >= slow * 3 / 2 + tolerance(slow)) {
     Complaint& complaint = complaints_[to][frame.from];
     const bool goes_on =
         complaint.last_heard == last && world_.now() - complaint.repeated < shortest_silence(to, frame.from);
@@ -150,21 +156,26 @@ void Safety::watch_states(NodeId id, const StateChanged& change, const Actions& 
   if (!told && world_.settings(id).announce_count > 0) broken(name(id) + " became master and did not announce it");
 }
 
-bool Safety::hears(NodeId id, NodeId other) const {
-  const Instant heard = world_.heard_at(id, other);
-  return heard != Instant::min() && world_.now() - heard < nodes_[other].longest_interval * 3 / 2;
+bool Safety::all_hear_all() const {
+  for (NodeId id = 0; id < world_.size(); ++id) {
+    for (NodeId other = 0; other < world_.size(); ++other) {
+      if (other == id || !world_.awake(id) || !world_.awake(other)) continue;
+      const Instant heard = world_.heard_itself_at(id, other);
+      if (heard == Instant::min() || world_.now() - heard > nodes_[other].longest_interval * 3 / 2) return false;
+    }
+  }
+  return true;
 }
 
 void Safety::check_sync_gate(NodeId id, VsdId vsd, const std::string& cause) const {
   if (!world_.settings(id).sync_required || world_.in_sync(id)) return;
   const Duration lately = Member::kHandoverLimit + nodes_[id].longest_silence * 2;
   const auto long_ago = [&](Instant t) { return t == Instant::min() || world_.now() - t > lately; };
-  if (!long_ago(nodes_[id].sync_changed)) return;
+  if (!long_ago(nodes_[id].sync_changed) || !all_hear_all()) return;
   const bool handed = cause.find("handed to this device") != std::string::npos;
   for (NodeId other = 0; other < world_.size(); ++other) {
     if (other == id || !world_.awake(other) || !world_.operable(other, vsd) || !long_ago(nodes_[other].touched))
       continue;
-    if (!hears(id, other) || !hears(other, id)) continue;
     const VsdWatch& theirs = nodes_[other].vsds[vsd.value];
     const bool backup = theirs.state == VsdState::kBackup || theirs.state == VsdState::kPrimaryBackup;
     const bool was_master = backup && theirs.promoted != Instant::min() && !long_ago(theirs.since) && handed;

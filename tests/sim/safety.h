@@ -38,6 +38,7 @@ class Safety {
   void acted(NodeId id, const core::Actions& actions);
   void heard(NodeId to, const Frame& frame);
   void stepped();
+  void stopped(NodeId id);                     // a machine
   void resumed(NodeId id, bool clock_halted);  // a stopped machine goes on
   void restarted(NodeId id);
   void pace_changed(NodeId id);
@@ -65,7 +66,8 @@ class Safety {
     Instant touched = Instant::min(), sync_changed = Instant::min();
     std::array<uint64_t, kMaxNodes> epochs{};                               // the latest run heard of each
     Duration shortest_silence{0}, longest_silence{0}, longest_interval{0};  // of what it was set to lately
-    Instant halted_until = Instant::min();                                  // its clock stood still before
+    Instant stopped_at = Instant::min();
+    Instant halted_until = Instant::min();  // its clock stood still before
   };
   struct Complaint {
     Instant last_heard = Instant::min(), at = Instant::min(), repeated = Instant::min();
@@ -89,7 +91,7 @@ class Safety {
   void watch_adverts(NodeId id, const Heartbeat& heartbeat);
   void check_masters(NodeId id);
   void check_sync_gate(NodeId id, VsdId vsd, const std::string& cause) const;
-  bool hears(NodeId id, NodeId other) const;
+  bool all_hear_all() const;
   void meet(NodeId later, NodeId earlier, VsdId vsd);
   void check_birth(NodeId b, NodeId a, VsdId vsd) const;
   bool overlap_known(NodeId x, NodeId y, VsdId vsd) const;

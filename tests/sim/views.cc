@@ -46,11 +46,11 @@ void World::record(NodeId id, std::string description) {
   nodes_[id].recorded_as = std::move(description);
 }
 
-void World::begin_record(Node& node, const std::vector<AdoptedLease>& adopted) {
+void World::begin_record(NodeId id, const std::vector<AdoptedLease>& adopted) {
+  Node& node = nodes_[id];
   if (!node.recorded_as) return;
-  const uint64_t epoch = (static_cast<uint64_t>(&node - nodes_.data()) + 1) * 1000 + node.boots;
   node.recorder = std::make_unique<golden::Recorder>(
-      golden::Beginning{*node.recorded_as, node.settings, local(node), epoch, adopted});
+      golden::Beginning{*node.recorded_as, node.settings, local(node), boot_epoch(id), adopted});
 }
 
 std::string World::take_record(NodeId id) {

@@ -38,8 +38,9 @@ void World::start(NodeId id) {
   for (const auto& [vsd, lease] : node.leases) adopted.push_back({vsd, lease.effective_until(), lease.term});
   node.pause = Pause::kNone;
   node.waiting.clear();
-  node.member = std::make_unique<Member>(node.settings, local(node), (id + 1) * 1000 + ++node.boots, adopted);
-  begin_record(node, adopted);
+  ++node.boots;
+  node.member = std::make_unique<Member>(node.settings, local(node), boot_epoch(id), adopted);
+  begin_record(id, adopted);
   for (uint8_t link = 0; link < core::kLinks; ++link) {
     if (node.links[link]) tell(id, LinkIn{LinkIndex{link}, facts(node, LinkIndex{link})});
   }

@@ -119,6 +119,7 @@ class World {
   bool up(NodeId node) const { return nodes_[node].member != nullptr; }
   bool paused(NodeId node) const { return nodes_[node].pause != Pause::kNone; }
   bool awake(NodeId node) const { return up(node) && !paused(node); }
+  uint64_t boot_epoch(NodeId node) const { return (node + 1) * 1000 + nodes_[node].boots; }
   bool in_sync(NodeId node) const { return nodes_[node].in_sync; }
   bool operable(NodeId node, VsdId vsd = VsdId{0}) const;
   Member& member(NodeId node) { return *nodes_[node].member; }
@@ -135,8 +136,8 @@ class World {
   // When a process last heard of another one: by itself, or a third one that told it.
   Instant heard_itself_at(NodeId node, NodeId of) const { return direct_[node][of]; }
   Instant told_at(NodeId node, NodeId of) const {
-    const NodeId teller = teller_[node][of];
-    return up(teller) && !paused(teller) ? relayed_[node][of] : Instant::min();
+    const auto& [teller, boot] = teller_[node][of];
+    return awake(teller) && nodes_[teller].boots == boot ? relayed_[node][of] : Instant::min();
   }
   Instant heard_at(NodeId node, NodeId of) const { return std::max(direct_[node][of], relayed_[node][of]); }
   uint64_t events() const { return events_done_; }
@@ -204,7 +205,7 @@ class World {
   Instant local(const Node& node) const { return node.clock.at(now_); }
   Wire& wire(NodeId from, NodeId to, LinkIndex link) { return wires_[from][to][link.value]; }
   core::LinkFacts facts(const Node& node, LinkIndex link) const;
-  void begin_record(Node& node, const std::vector<core::AdoptedLease>& adopted);
+  void begin_record(NodeId id, const std::vector<core::AdoptedLease>& adopted);
   void answer(NodeId id, const core::Actions& actions);
   void set_alarm(NodeId id);
   void carry_out(NodeId id, const Action& action);
@@ -223,8 +224,8 @@ class World {
   std::vector<Event> events_;  // a heap
   uint64_t events_made_ = 0, events_done_ = 0;
   std::array<std::array<std::array<Wire, core::kLinks>, kMaxNodes>, kMaxNodes> wires_{};
-  std::array<std::array<Instant, kMaxNodes>, kMaxNodes> direct_, relayed_, newest_;  // [who][of whom]
-  std::array<std::array<NodeId, kMaxNodes>, kMaxNodes> teller_{};
+  std::array<std::array<Instant, kMaxNodes>, kMaxNodes> direct_, relayed_, newest_;     // [who][of whom]
+  std::array<std::array<std::pair<NodeId, uint64_t>, kMaxNodes>, kMaxNodes> teller_{};  // and its run
   bool keeps_history_ = true;
   std::vector<Happened> history_;
 };
