@@ -8,6 +8,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/files.h"
+#include "daemon/request.h"
 #include "daemon/status.h"
 #include "io/clock.h"
 
@@ -93,29 +94,17 @@ std::string routes_text(const Json& routes) {
 }  // namespace
 
 void Daemon::answer(const std::string& line, const io::ControlServer::Reply& reply) {
-  const Json request = Json::parse(line, nullptr, false);
-  if (!request.is_object()) {
-    reply(reply_line(1, "", "the request is not a JSON object"));
-    return;
+  const Result<Request> request = parse_request(line);
+  if (!request) return reply(reply_line(1, "", request.error().message));
+  if (request->complete) {
+    std::string out;
+    for (const std::string& each : config::completions(request->words)) out += each + "\n";
+    return reply(reply_line(0, out, ""));
   }
-  try {
-    if (request.contains("complete")) {
-      std::string out;
-      for (const std::string& each : config::completions(request.at("complete").get<config::Words>()))
-        out += each + "\n";
-      reply(reply_line(0, out, ""));
-      return;
-    }
-    const Result<Command> command = config::parse(request.at("words").get<config::Words>());
-    if (!command) {
-      reply(reply_line(1, "", command.error().message));
-      return;
-    }
-    execute(*command, request.value("json", false),
-            [reply](const Answer& answer) { reply(reply_line(answer.exit, answer.out, answer.err)); });
-  } catch (const Json::exception&) {
-    reply(reply_line(1, "", "the request needs \"words\" or \"complete\": a list of strings"));
-  }
+  const Result<Command> command = config::parse(request->words);
+  if (!command) return reply(reply_line(1, "", command.error().message));
+  execute(*command, request->json,
+          [reply](const Answer& answer) { reply(reply_line(answer.exit, answer.out, answer.err)); });
 }
 
 void Daemon::execute(const Command& command, bool json, const Done& done) {
