@@ -29,7 +29,13 @@ UnitId Member::Impl::named_successor(const Vsd& v) const {
   for (const auto& [unit, peer] : peers) {
     const VsdAdvert* advert = peer.advert(v.settings.id);
     if (advert == nullptr || advert->state == VsdState::kMaster || advert->handed_to == UnitId{}) continue;
-    if (advert->term >= v.seen && now < death_of(peer)) return advert->handed_to;
+    if (advert->term < v.seen || now >= death_of(peer)) continue;
+    // It was meant for an earlier run of the successor, who listens first like all that start.
+    const auto named = peers.find(advert->handed_to);
+    const VsdAdvert* theirs = named == peers.end() ? nullptr : named->second.advert(v.settings.id);
+    if (theirs != nullptr && theirs->state == VsdState::kInitial) continue;
+    if (advert->handed_to == settings.unit && peer.silence.heard < v.hold_until) continue;
+    return advert->handed_to;
   }
   return {};
 }
@@ -152,7 +158,8 @@ void Member::Impl::decide(Vsd& v) {
   end_yield(v, master != nullptr);
   if (master != nullptr) {
     v.waits.clear();
-    v.listen_until.reset();
+    // Somebody may have told of a later mastership than this one, whose own word is still under way.
+    if (master->advert(v.settings.id)->term >= v.seen) v.listen_until.reset();
     v.followed = master->unit;
     if (v.state != VsdState::kInoperable) follow(v, *master);
     return;

@@ -116,7 +116,10 @@ void Member::Impl::release_to(Vsd& v, UnitId to, VsdState after, std::string cau
 
 void Member::Impl::end_yield(Vsd& v, bool master_known) {
   if (v.handed_to == UnitId{}) return;
-  if (!master_known && now < v.yield_until && alive(v.handed_to)) return;
+  const auto successor = peers.find(v.handed_to);
+  const VsdAdvert* theirs = successor == peers.end() ? nullptr : successor->second.advert(v.settings.id);
+  const bool restarted = theirs != nullptr && theirs->state == VsdState::kInitial;
+  if (!master_known && now < v.yield_until && alive(v.handed_to) && !restarted) return;
   // Third members still leave us out of their election: they must hear of it before we act.
   if (!master_known && others_alive(v.handed_to)) v.listen_until = now + interval() / 2;
   v.handed_to = {};

@@ -176,3 +176,39 @@ TEST_CASE("an old word of a handover is not acted on when somebody has mastered 
   solo.world.deliver(solo.node, kHa1, solo.heard(0xc1, VsdState::kPrimaryBackup, 10, 3));
   CHECK(solo.state() != VsdState::kMaster);
 }
+
+TEST_CASE("a member that has restarted is not the successor that its former run was named to be") {
+  World world;
+  std::vector<NodeId> nodes;
+  for (const auto& [unit, priority] : {std::pair(0xa1, 50), std::pair(0xb1, 80), std::pair(0xc1, 100)}) {
+    MemberSettings settings = device(static_cast<uint64_t>(unit), static_cast<uint8_t>(priority));
+    settings.init_hold = settings.hb_threshold;  // it would act in the moment the others stop waiting for it
+    nodes.push_back(world.add(settings));
+    world.start(nodes.back());
+  }
+  world.run_for(seconds(3));
+  const NodeId a = nodes[0], b = nodes[1], c = nodes[2];
+  REQUIRE(world.state(a) == VsdState::kMaster);
+  REQUIRE(world.state(b) == VsdState::kPrimaryBackup);
+  world.after_event = [&] { REQUIRE_FALSE((world.forwards(b) && world.forwards(c))); };
+  world.power_off(b);
+  world.run_for(milliseconds(100));
+  world.start(b);
+  world.set_health(a, false);
+  world.run_for(kInterval * 2);
+  CHECK(world.state(c) == VsdState::kMaster);
+  world.run_for(kSilence * 3);
+  CHECK(world.state(c) == VsdState::kMaster);
+}
+
+TEST_CASE("a backup that was told of a later mastership waits for its word when the old master is backup") {
+  Solo solo;
+  solo.world.run_for(milliseconds(50));
+  solo.hears_for(kHold, solo.heard(0xa1, VsdState::kMaster, 50, 1));
+  REQUIRE(solo.state() == VsdState::kPrimaryBackup);
+  solo.world.deliver(solo.node, kHa1, solo.heard(0xc1, VsdState::kBackup, 200, 2));
+  solo.world.deliver(solo.node, kHa1, solo.heard(0xa1, VsdState::kBackup, 50, 2));
+  CHECK(solo.state() == VsdState::kPrimaryBackup);
+  solo.world.deliver(solo.node, kHa1, solo.heard(0xd1, VsdState::kMaster, 10, 2));
+  CHECK(solo.state() != VsdState::kMaster);
+}
