@@ -82,13 +82,15 @@ void World::send(NodeId from, const SendHeartbeat& said) {
   for (uint8_t l = 0; l < core::kLinks; ++l) {
     if (!said.links[l] || !carrier(from)[l]) continue;
     if (!frame) {
-      Frame made{.from = from,
-                 .sent = now_,
-                 .heartbeat = said.heartbeat,
-                 .heard = direct_[from],
-                 .known = {},
-                 .newest = newest_[from]};
-      for (NodeId of = 0; of < nodes_.size(); ++of) made.known[of] = heard_at(from, of);
+      Frame made{.from = from, .sent = now_, .heartbeat = said.heartbeat, .heard = {}, .known = {}, .newest = {}};
+      for (NodeId of = 0; of < nodes_.size(); ++of) {  // in this run of it
+        const auto since = [&](Instant t, Instant what) {
+          return t >= nodes_[from].started_at ? what : Instant::min();
+        };
+        made.heard[of] = since(direct_[from][of], direct_[from][of]);
+        made.newest[of] = since(direct_[from][of], newest_[from][of]);
+        made.known[of] = since(heard_at(from, of), heard_at(from, of));
+      }
       frame = std::make_shared<const Frame>(std::move(made));
     }
     for (NodeId to = 0; to < nodes_.size(); ++to) {

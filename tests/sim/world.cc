@@ -38,6 +38,7 @@ void World::start(NodeId id) {
   for (const auto& [vsd, lease] : node.leases) adopted.push_back({vsd, lease.effective_until(), lease.term});
   node.pause = Pause::kNone;
   node.waiting.clear();
+  node.started_at = now_;
   ++node.boots;
   node.member = std::make_unique<Member>(node.settings, local(node), boot_epoch(id), adopted);
   begin_record(id, adopted);

@@ -174,7 +174,7 @@ class World {
     std::unique_ptr<Member> member;
     uint64_t boots = 0;
     Pause pause = Pause::kNone;
-    Instant stopped_at{};
+    Instant started_at{}, stopped_at{};
     bool in_sync = false;
     UnitId rto_peer;
     std::map<std::optional<VsdId>, bool> operable;

@@ -105,12 +105,15 @@ bool Member::Impl::outranks(const Candidate& a, const Candidate& b) const {
 }
 
 // How long a better candidate may take. It may itself be listening for a full silence after a lease that ran out, or
-// wait for the death of a master only it has heard, and pass its initial hold. The interval on top keeps us from acting
-// in the same moment.
+// wait for the death of a master only it has heard, and pass its initial hold. The intervals on top, more of them the
+// lower our unit id is, keep us from acting in the same moment as it, or as another one that has waited as long as we.
 Duration Member::Impl::patience(const Candidate& c) const {
   const auto it = peers.find(c.unit);
   const Duration silence = it == peers.end() ? silence_limit() : dead_after(it->second);
-  return 2 * silence + interval() + hold_time();
+  const auto before_us = std::count_if(peers.begin(), peers.end(), [&](const auto& entry) {
+    return entry.first > settings.unit && direct(entry.second);
+  });
+  return 2 * silence + interval() * (1 + before_us) + hold_time();
 }
 
 bool Member::Impl::elect(Vsd& v) {
