@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a client writes on the control socket, one JSON object a line (io/control_socket.h): words to carry out, or words
-// to complete.
+// What a client writes on the control socket, one JSON object a line (io/control_socket.h): words to carry out, or
+// words to complete.
 #pragma once
 
 #include <string_view>
