@@ -24,6 +24,14 @@ REFUSED = (
     ("get nsrp vsd-group id 5", ("5",)),  # a group that is not there
     ("unset nsrp monitor interface eth1", ("eth1",)),  # something that was never set
     (["set", "nsrp", "cluster", "name", 'a"b'], ("quote",)),
+    ("set nsrp ha-link probe interval 0", ('"0"', "out of range", "1-255")),
+    ("set nsrp interface ha1", ('"ha1"', "zone ha", "security zone")),
+    ("set nsrp interface eth9", ('"eth9"', "no security zone")),
+    ("set nsrp secondary-path eth9", ('"eth9"', "no interface", "eth1")),
+    ("set nsrp secondary-path ha2", ('"ha2"', "zone ha", "security zone")),
+    ("exec nsrp probe eth1", ('"eth1"', "no HA link", "ha1, ha2")),
+    ("exec nsrp probe ha1 00e02000080", ("00e02000080",)),  # the manual's own misprint
+    ("set nsrp auth pasword secret", ('"set nsrp auth"', "password")),
 )
 
 

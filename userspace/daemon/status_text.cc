@@ -46,10 +46,20 @@ std::string heard(const Json& of) {
   return out.str();
 }
 
+std::string direction(const Json& link, int64_t limit_ms) {
+  if (link.at("both_ways").get<bool>()) return "both ways,";
+  return link.at("last_heard_ms").get<int64_t>() > limit_ms ? "silent," : "one way,";
+}
+
+// A secondary path that nobody needs is silent, and not broken.
+std::string state_word(const Json& link) {
+  if (link.at("up").get<bool>()) return "up";
+  return text_of(link.at("cause")).starts_with("standing by") ? "standby" : "down";
+}
+
 void link_text(std::ostream& out, const Json& link) {
-  out << (link.at("up").get<bool>() ? "up" : "down") << ", carrier " << yes_no(link.at("carrier")) << ", "
-      << link.at("speed_mbps") << " Mbit/s, xdp " << text_of(link.at("xdp")) << "\n  " << text_of(link.at("cause"))
-      << "\n";
+  out << state_word(link) << ", carrier " << yes_no(link.at("carrier")) << ", " << link.at("speed_mbps")
+      << " Mbit/s, xdp " << text_of(link.at("xdp")) << "\n  " << text_of(link.at("cause")) << "\n";
   if (link.at("probes_sent") == 0) return;
   out << "  probes sent " << link.at("probes_sent") << ", answered " << link.at("probes_answered")
       << ", unanswered in a row " << link.at("probes_unanswered") << "\n";
@@ -100,13 +110,15 @@ std::string cluster_text(const Json& nsrp) {
     for (const Json& unit : nsrp.at("key_change").at("waits_for")) out << " " << text_of(unit);
     out << "\n";
   }
+  const int64_t limit_ms = nsrp.at("hb_interval_ms").get<int64_t>() * nsrp.at("hb_threshold").get<int64_t>();
   for (const Json& peer : nsrp.at("peers")) {
     out << "peer unit id: " << text_of(peer.at("unit_id")) << ", " << (peer.at("alive").get<bool>() ? "alive" : "lost")
         << ", " << heard(peer) << "\n";
     for (const Json& link : peer.at("links")) {
       out << "  on ";
       pad(out, text_of(link.at("ifname")), 10);
-      out << (link.at("both_ways").get<bool>() ? "both ways, " : "one way,   ") << heard(link) << "\n";
+      pad(out, direction(link, limit_ms), 11);
+      out << heard(link) << "\n";
     }
   }
   for (const Json& problem : nsrp.at("problems")) {

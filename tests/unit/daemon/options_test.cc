@@ -37,6 +37,12 @@ TEST_CASE("the contract for scripts: -c, -r, -b, --keep, with their defaults") {
   CHECK(given->keep);
 }
 
+TEST_CASE("nothing is recorded unless a file is named") {
+  CHECK(parse({})->record_file.empty());
+  CHECK(parse({"--record", "f.jsonl"})->record_file == "f.jsonl");
+  CHECK(parse({"--record"}).error().message.find("--record") != std::string::npos);
+}
+
 TEST_CASE("a bad option is named") {
   CHECK(parse({"--foo"}).error().message.find("--foo") != std::string::npos);
   CHECK(parse({"-c"}).error().message.find("-c") != std::string::npos);

@@ -117,3 +117,14 @@ TEST_CASE("every address of a VSD is announced from its interface with its virtu
   REQUIRE(targets.at(VsdId{0}).size() == 1);
   CHECK(to_string(targets.at(VsdId{0})[0].addresses.at(0)) == "10.1.0.1");
 }
+
+TEST_CASE("links are numbered: zone ha from the lowest name on, then the control interface, then the secondary path") {
+  const config::Config config = configuration(
+      "set interface ha10 zone ha\nset interface ha2 zone ha\nset interface eth1 zone trust\n"
+      "set interface eth2 zone untrust\nset nsrp interface eth2\nset nsrp secondary-path eth1\n");
+  using core::LinkIndex;
+  const std::map<LinkIndex, std::string> expected = {
+      {LinkIndex{0}, "ha2"}, {LinkIndex{1}, "ha10"}, {core::kControlInterface, "eth2"}, {core::kSecondaryPath, "eth1"}};
+  CHECK(link_names(config) == expected);
+  CHECK(link_names(config::Config{}).empty());
+}
