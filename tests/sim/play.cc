@@ -228,11 +228,14 @@ class Player {
       return true;
     });
     for (NodeId id = 0; id < world_.size(); ++id) {
-      if (!world_.up(id)) start(id);
       MemberSettings s = world_.settings(id);
       s.hb_interval = world_.settings(0).hb_interval;
       s.hb_threshold = world_.settings(0).hb_threshold;
       set_settings(id, s);
+    }
+    for (NodeId id = 0; id < world_.size(); ++id) {
+      if (!world_.up(id)) start(id);
+      const MemberSettings& s = world_.settings(id);
       world_.set_health(id, true);
       for (const VsdSettings& vsd : s.vsds) {
         world_.set_health(id, true, vsd.id);

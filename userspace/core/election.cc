@@ -30,10 +30,7 @@ UnitId Member::Impl::named_successor(const Vsd& v) const {
     const VsdAdvert* advert = peer.advert(v.settings.id);
     if (advert == nullptr || advert->state == VsdState::kMaster || advert->handed_to == UnitId{}) continue;
     if (advert->term < v.seen || now >= death_of(peer)) continue;
-    // It was meant for an earlier run of the successor, who listens first like all that start.
-    const auto named = peers.find(advert->handed_to);
-    const VsdAdvert* theirs = named == peers.end() ? nullptr : named->second.advert(v.settings.id);
-    if (theirs != nullptr && theirs->state == VsdState::kInitial) continue;
+    // Heard while we were initial it was meant for an earlier run of ours.
     if (advert->handed_to == settings.unit && peer.silence.heard < v.hold_until) continue;
     return advert->handed_to;
   }

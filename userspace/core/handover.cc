@@ -118,6 +118,7 @@ void Member::Impl::end_yield(Vsd& v, bool master_known) {
   if (v.handed_to == UnitId{}) return;
   const auto successor = peers.find(v.handed_to);
   const VsdAdvert* theirs = successor == peers.end() ? nullptr : successor->second.advert(v.settings.id);
+  // It listens first, like all that start, and does not act on what was said to its earlier run.
   const bool restarted = theirs != nullptr && theirs->state == VsdState::kInitial;
   if (!master_known && now < v.yield_until && alive(v.handed_to) && !restarted) return;
   // Third members still leave us out of their election: they must hear of it before we act.

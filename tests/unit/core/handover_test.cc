@@ -212,3 +212,16 @@ TEST_CASE("a backup that was told of a later mastership waits for its word when 
   solo.world.deliver(solo.node, kHa1, solo.heard(0xd1, VsdState::kMaster, 10, 2));
   CHECK(solo.state() != VsdState::kMaster);
 }
+
+TEST_CASE("a named successor is waited for although it was last heard in the initial state") {
+  Solo solo;
+  solo.world.run_for(milliseconds(50));
+  solo.hears_for(kHold, solo.heard(0xa1, VsdState::kMaster, 50, 1));
+  REQUIRE(solo.state() == VsdState::kPrimaryBackup);
+  solo.world.deliver(solo.node, kHa1, solo.heard(0xc1, VsdState::kInitial, 10, 1));
+  Heartbeat released = solo.heard(0xa1, VsdState::kBackup, 50, 1);
+  released.vsds[0].handed_to = UnitId{0xc1};
+  solo.world.deliver(solo.node, kHa1, released);
+  solo.world.run_for(kInterval * 2);
+  CHECK(solo.state() == VsdState::kPrimaryBackup);
+}
