@@ -46,15 +46,17 @@ def read_pcap(path):
 
 class Capture:
     """Frames that arrive at one interface of a host, from start to stop()."""
+    _made = 0
 
-    def __init__(self, network, folder, host, ifname, expression=VIRTUAL_SOURCE, direction="in"):
-        self.path = os.path.join(folder, f"{host}-{ifname}.pcap")
+    def __init__(self, network, folder, host, ifname, expression=VIRTUAL_SOURCE, direction="in", snap_bytes=96):
+        Capture._made += 1
+        self.path = os.path.join(folder, f"{host}-{ifname}-{Capture._made}.pcap")
         said_path = self.path + ".log"
         command = network.inside(host) + [
             # Immediate mode: otherwise frames wait in a buffer that the end of tcpdump throws away. tcpdump would also
             # change its user, and then cannot write here.
-            "tcpdump", "--immediate-mode", "-Z", "root", "--time-stamp-precision=nano", "-n", "-U", "-s", "96",
-            "-i", ifname, "-Q", direction, "-w", self.path, expression]
+            "tcpdump", "--immediate-mode", "-Z", "root", "--time-stamp-precision=nano", "-n", "-U",
+            "-s", str(snap_bytes), "-i", ifname, "-Q", direction, "-w", self.path, expression]
         with open(said_path, "wb") as said:
             self.process = Process.spawn(command, said)
         self._said_path = said_path

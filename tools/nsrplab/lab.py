@@ -198,9 +198,19 @@ class Lab:
         self.require_up()
         self.network.unmute(gateway, link)
 
-    def capture(self, host, ifname, expression=VIRTUAL_SOURCE, direction="in"):
+    def capture(self, host, ifname, expression=VIRTUAL_SOURCE, direction="in", snap_bytes=96):
         self.require_up()
-        return self._helper(Capture(self.network, self.folder, host, ifname, expression, direction))
+        return self._helper(Capture(self.network, self.folder, host, ifname, expression, direction, snap_bytes))
+
+    def inject(self, host, ifname, frames, flood_s=0):
+        """Sends frames out of a host's interface by scapy, each once, or all in turn as fast as it goes for a while.
+        Returns how many."""
+        self.require_up()
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "injector.py")
+        # Debian's scapy is there for Debian's Python, which need not be the one that runs us.
+        done = self.network.run(host, "/usr/bin/python3", "-B", script, ifname, str(flood_s),
+                                text_input="".join(bytes(frame).hex() + "\n" for frame in frames))
+        return int(done.stdout)
 
     def arp_prober(self, switch):
         """Asks both gateways for the VSI's address on this switch, each by itself, until its process ends."""

@@ -18,7 +18,7 @@ using RandomBytes = std::function<void(std::span<uint8_t>)>;
 
 class Challenges {
  public:
-  static constexpr size_t kMost = 32;
+  static constexpr size_t kMost = 256;
   static constexpr seconds kValid{1};        // how long an answer may take
   static constexpr milliseconds kPause{20};  // between challenges of the same, and between answers to the same
 
