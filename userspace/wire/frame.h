@@ -55,12 +55,12 @@ struct FrameHead {
   MacAddress destination = kBroadcast;
   MacAddress source;
   FrameType type{};
-  ClusterId cluster;
-  core::LinkIndex link;  // the sender's link it left on
-  UnitId unit;           // the sender
-  uint64_t epoch = 0;    // the sender's boot epoch
-  uint64_t counter = 0;  // grows with each frame of this sender, link and epoch
-  uint32_t key_id = 0;   // which key protects it; 0: none
+  ClusterId cluster{};
+  core::LinkIndex link{};  // the sender's link it left on
+  UnitId unit{};           // the sender
+  uint64_t epoch = 0;      // the sender's boot epoch
+  uint64_t counter = 0;    // grows with each frame of this sender, link and epoch
+  uint32_t key_id = 0;     // which key protects it; 0: none
   Protection protection = Protection::kNone;
 
   bool operator==(const FrameHead&) const = default;
