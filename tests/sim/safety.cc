@@ -263,9 +263,9 @@ void Safety::check_birth(NodeId b, NodeId a, VsdId vsd) const {
   const Complaint& complaint = complaints_[a][b];
   // After a whole silence more it may take the one that complained for dead.
   const bool recent = complaint.repeated > world_.now() - silence;
-  const bool known = world_.now() - complaint.at > nodes_[a].longest_interval / 2 + tolerance(silence);
+  const bool known = recent && world_.now() - complaint.at > nodes_[a].longest_interval / 2 + tolerance(silence);
   const Duration slow = std::max(nodes_[a].longest_interval, nodes_[b].longest_interval);
-  if (recent && known && complaint.silence >= slow * 3 / 2 && complaint.last_heard == world_.heard_at(b, a)) {
+  if (known && complaint.silence >= slow * 3 / 2 && complaint.last_heard == world_.heard_at(b, a)) {
     broken(two + "which knew for " + us(world_.now() - complaint.at) + " that it was not heard");
   }
   const DataPathLease& lease = *world_.lease(a, vsd);
