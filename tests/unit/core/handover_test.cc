@@ -204,10 +204,11 @@ TEST_CASE("a member that has restarted is not the successor that its former run 
 TEST_CASE("a backup that was told of a later mastership waits for its word when the old master is backup") {
   Solo solo;
   solo.world.run_for(milliseconds(50));
-  solo.hears_for(kHold, solo.heard(0xa1, VsdState::kMaster, 50, 1));
+  solo.hears_for(kHold, solo.heard(0xa1, VsdState::kMaster, 150, 1));
   REQUIRE(solo.state() == VsdState::kPrimaryBackup);
   solo.world.deliver(solo.node, kHa1, solo.heard(0xc1, VsdState::kBackup, 200, 2));
-  solo.world.deliver(solo.node, kHa1, solo.heard(0xa1, VsdState::kBackup, 50, 2));
+  solo.world.deliver(solo.node, kHa1, solo.heard(0xa1, VsdState::kBackup, 150, 2));
+  solo.world.run_for(kInterval);
   CHECK(solo.state() == VsdState::kPrimaryBackup);
   solo.world.deliver(solo.node, kHa1, solo.heard(0xd1, VsdState::kMaster, 10, 2));
   CHECK(solo.state() != VsdState::kMaster);
