@@ -126,10 +126,17 @@ void World::send_probe(NodeId from, const SendProbe& probe) {
   }
 }
 
+// What a link held back until long after its sender has started anew.
+bool World::outlived(const Frame& frame) const {
+  const Node& from = nodes_[frame.from];
+  if (frame.heartbeat.boot_epoch == boot_epoch(frame.from)) return false;
+  return now_ > from.started_at + from.settings.hb_interval * from.settings.hb_threshold;
+}
+
 void World::take(const Event& event) {
   switch (event.kind) {
     case Kind::kFrame:
-      if (!carrier(event.node)[event.link.value]) return;
+      if (!carrier(event.node)[event.link.value] || outlived(*event.frame)) return;
       return take_frame(event.node, event.link, event.frame);
     case Kind::kBarrier:  // not that of another life
       if (nodes_[event.node].boots == event.boot) tell(event.node, BarrierDone{event.vsd});

@@ -177,6 +177,7 @@ class Player {
     const bool halted = machine && (how & 2) != 0;
     if (machine) world_.go_on(id, halted);
     if (machine) safety_.resumed(id, halted);
+    safety_.awake(id);
     world_.resume(id, (how & 1) != 0);
   }
 

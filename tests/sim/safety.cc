@@ -67,6 +67,10 @@ void Safety::restarted(NodeId id) {
   for (auto& complaints_to : complaints_) complaints_to[id] = {};  // it waits anew
 }
 
+void Safety::awake(NodeId id) {
+  nodes_[id].awake_since = world_.now();
+}
+
 void Safety::stopped(NodeId id) {
   nodes_[id].stopped_at = world_.now();
 }
@@ -99,13 +103,15 @@ void Safety::heard(NodeId to, const Frame& frame) {
   const Duration slow = std::max(nodes_[to].longest_interval, nodes_[frame.from].longest_interval);
   const Instant last = frame.known[to];
   const bool of_now = frame.heartbeat.boot_epoch == world_.boot_epoch(frame.from);
-  if (of_now && last != Instant::min() && frame.sent - last >= slow * 3 / 2 + tolerance(slow)) {
+  // Patience does not run while a process stands still: what it misses counts from when it goes on.
+  const Instant missed_from = std::max(last, nodes_[frame.from].awake_since);
+  if (of_now && last != Instant::min() && frame.sent - missed_from >= slow * 3 / 2 + tolerance(slow)) {
     Complaint& complaint = complaints_[to][frame.from];
     const bool goes_on =
         complaint.last_heard == last && world_.now() - complaint.repeated < shortest_silence(to, frame.from);
     if (!goes_on) complaint = {last, world_.now(), world_.now(), {}};
     complaint.repeated = world_.now();
-    complaint.silence = std::max(complaint.silence, frame.sent - last);
+    complaint.silence = std::max(complaint.silence, frame.sent - missed_from);
   }
   for (Duty& duty : duties_) {
     const bool theirs = duty.who == to && duty.other == frame.from && frame.sent >= duty.ended;

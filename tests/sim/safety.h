@@ -13,7 +13,8 @@
 // The one more excuse is a stopped machine whose clock stood still with it: it cannot know, and goes on until the first
 // frame tells it, for one silence at the most.
 // Assumed: a member that starts has the pace (hb-interval, hb-threshold) of the others. When the pace is changed, the
-// shortest and the longest since the last calm count.
+// shortest and the longest since the last calm count. No frame comes later than hb-threshold × hb-interval after its
+// sender has started anew (an older one is a replay, which passwords keep out).
 // In any case it ends within hb-threshold × hb-interval and two intervals (of the slower one) after a frame of one has
 // been handed to the process of the other; and the one that stays announces once it has heard the one that goes.
 #pragma once
@@ -38,6 +39,7 @@ class Safety {
   void acted(NodeId id, const core::Actions& actions);
   void heard(NodeId to, const Frame& frame);
   void stepped();
+  void awake(NodeId id);                       // its process goes on
   void stopped(NodeId id);                     // a machine
   void resumed(NodeId id, bool clock_halted);  // a stopped machine goes on
   void restarted(NodeId id);
@@ -66,7 +68,7 @@ class Safety {
     Instant touched = Instant::min(), sync_changed = Instant::min();
     std::array<uint64_t, kMaxNodes> epochs{};                               // the latest run heard of each
     Duration shortest_silence{0}, longest_silence{0}, longest_interval{0};  // of what it was set to lately
-    Instant stopped_at = Instant::min();
+    Instant stopped_at = Instant::min(), awake_since = Instant::min();
     Instant halted_until = Instant::min();  // its clock stood still before
   };
   struct Complaint {

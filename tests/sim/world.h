@@ -213,6 +213,7 @@ class World {
   void send(NodeId from, const core::SendHeartbeat& send);
   void send_probe(NodeId from, const core::SendProbe& probe);
   Copies copies(NodeId from, NodeId to, LinkIndex link, uint64_t salt, bool unicast);
+  bool outlived(const Frame& frame) const;
   void take(const Event& event);
   void take_frame(NodeId id, LinkIndex link, const std::shared_ptr<const Frame>& frame);
   void see_peer(Node& node);
