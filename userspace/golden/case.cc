@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <stdexcept>
 
 #include "golden/encoding.h"
 
@@ -14,7 +15,24 @@ core::Member member_of(const Beginning& b) {
   return core::Member(b.settings, b.created, b.boot_epoch, b.adopted);
 }
 
+// Whole numbers only: what a fraction or a huge one would become is undefined.
+Json parse_line(std::string_view line) {
+  return Json::parse(line, [](int, Json::parse_event_t event, const Json& parsed) {
+    if (event == Json::parse_event_t::value && parsed.is_number_float()) {
+      throw std::runtime_error("a number that is not whole, " + parsed.dump());
+    }
+    return true;
+  });
+}
+
 }  // namespace
+
+int64_t reckonable(const Json& json) {
+  constexpr int64_t kLimit = 1'000'000'000'000'000;
+  const auto number = json.get<int64_t>();
+  if (number < -kLimit || number > kLimit) throw std::runtime_error("a number out of range, " + json.dump());
+  return number;
+}
 
 Result<Case> parse_case(std::string_view text) {
   Case found;
@@ -25,12 +43,12 @@ Result<Case> parse_case(std::string_view text) {
       const std::string_view line = text.substr(0, end);
       text.remove_prefix(std::min(end + 1, text.size()));
       if (++number == 1) {
-        found.beginning = beginning_from(Json::parse(line));
+        found.beginning = beginning_from(parse_line(line));
         continue;
       }
-      const Json json = Json::parse(line);
+      const Json json = parse_line(line);
       found.steps.push_back({.line = number,
-                             .at = kOrigin + Duration(json.at("at_ns").get<int64_t>()),
+                             .at = kOrigin + Duration(reckonable(json.at("at_ns"))),
                              .input = input_from(json.at("input")),
                              .expected = json.at("answer").dump()});
     }

@@ -14,6 +14,9 @@ using Json = nlohmann::ordered_json;
 // When a Member of a case is made. Any moment would do: only differences count.
 inline constexpr Instant kOrigin{seconds(1'000'000)};
 
+// A time or duration that can be reckoned with: at most 10^15, eleven days of nanoseconds.
+int64_t reckonable(const Json& json);
+
 Json encode(const core::Heartbeat& heartbeat);
 core::Heartbeat heartbeat_from(const Json& json);
 Json encode(const core::LinkSet& links);

@@ -14,7 +14,7 @@ int64_t us(Duration d) {
   return std::chrono::duration_cast<std::chrono::microseconds>(d).count();
 }
 Duration from_us(const Json& json) {
-  return std::chrono::microseconds(json.get<int64_t>());
+  return std::chrono::microseconds(reckonable(json));
 }
 
 VsdState state_from(const std::string& word) {

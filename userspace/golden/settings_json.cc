@@ -78,7 +78,7 @@ Beginning beginning_from(const Json& json) {
                       .boot_epoch = json.at("boot_epoch").get<uint64_t>()};
   for (const Json& lease : json.at("adopted")) {
     beginning.adopted.push_back({.vsd = VsdId{lease.at("vsd").get<uint8_t>()},
-                                 .until = kOrigin + Duration(lease.at("until_ns").get<int64_t>()),
+                                 .until = kOrigin + Duration(reckonable(lease.at("until_ns"))),
                                  .term = lease.at("term").get<uint64_t>()});
   }
   return beginning;
