@@ -44,13 +44,17 @@ const Hearing* Member::Impl::hearing_of_former_run(const Heartbeat& heartbeat) c
   return hearing != nullptr && hearing->epoch != low(boot_epoch) ? hearing : nullptr;
 }
 
+bool Member::Impl::misses_us(const Hearing& hearing) const {
+  return hearing.silence >= Duration(settings.hb_interval) * 5 / 4;
+}
+
 // What a new heartbeat says of our own and of others' life.
 void Member::Impl::take_hearings(Peer& peer) {
   const Hearing* hearing = hearing_of_us(peer);
-  const bool misses_us = hearing != nullptr && hearing->silence >= Duration(settings.hb_interval) * 5 / 4;
-  if (misses_us && started) speak_now = true;  // what got lost is said again at once
+  const bool complains = hearing != nullptr && misses_us(*hearing);
+  if (complains && started) speak_now = true;  // what got lost is said again at once
   if (hearing != nullptr) peer.has_heard_us = true;
-  if (hearing != nullptr && !misses_us) {
+  if (hearing != nullptr && !complains) {
     peer.deaf_since.reset();
   } else if (!peer.deaf_since) {
     peer.deaf_since = now;

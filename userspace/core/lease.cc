@@ -5,10 +5,11 @@
 // over, had that heartbeat been the last to reach it. When it has run out the peer may have taken over: it is never
 // renewed, the member steps down and listens.
 //
-// A heartbeat sent is not a heartbeat heard. From one and a quarter intervals of missing us on, each heartbeat of a
-// peer shortens our lease to what its patience allows (lease_cap). So no lease outlives the patience of a peer as long
-// as one such heartbeat arrives within half an interval before that patience ends: a path that works in one direction
-// only never has two masters. Where not even that one arrives there is no path between the two.
+// A heartbeat sent is not a heartbeat heard. From one and a half intervals of missing us on, each heartbeat of a peer
+// shortens our lease to what its patience allows (lease_cap). So no lease outlives the patience of a peer as long as
+// one such heartbeat arrives half an interval before that patience ends: a path that works in one direction only never
+// has two masters. Where not even that one arrives there is no path between the two. Sooner, from one and a quarter on
+// (misses_us), a peer is only answered at once: on a slow network that is no evidence yet.
 //
 // Long lease, nobody is alive. The data path cuts it to alone_grace from the first frame of a peer that nobody acted
 // on. A peer that hears us may have missed our heartbeats for one interval already when its own frame reaches us, hence

@@ -40,7 +40,9 @@ LinkSet Member::Impl::heard_links(const Peer& peer) const {
   return heard;
 }
 
-std::string Member::Impl::why_dead(LinkIndex index, const Link& link) const {
+// Why it is alive, or dead.
+std::string Member::Impl::why(LinkIndex index, const Link& link) const {
+  if (link.alive) return "heard both ways";
   if (!link.facts.carrier) return "no carrier";
   if (index == kSecondaryPath && (!on_secondary || any_before(index))) return "standing by: other links work";
   if (link.probing.down) return std::to_string(link.probing.unanswered) + " probes in a row were not answered";
@@ -68,8 +70,7 @@ void Member::Impl::judge_link(LinkIndex index, Link& link) {
   const bool alive = link.facts.carrier && heard && needed && !link.probing.down;
   if (alive == link.alive) return;
   link.alive = alive;
-  link.cause = alive ? "heard both ways" : why_dead(index, link);
-  out.push_back(LinkStateChanged{index, alive, link.cause});
+  out.push_back(LinkStateChanged{index, alive, why(index, link)});
 }
 
 // The lowest-numbered living link is control, the next is data. A single gigabit link does both, a slower one only
@@ -134,7 +135,7 @@ bool Member::Impl::secondary_needed() const {
       heard |= it != peer.links.end() && now < it->second.silence.from + nudge_after(peer);
       hears |= hearing != nullptr && hearing->links.test(i);
     }
-    if (!heard || !hears || hearing->silence >= Duration(settings.hb_interval) * 5 / 4) return true;
+    if (!heard || !hears || misses_us(*hearing)) return true;
   }
   return !anybody;
 }

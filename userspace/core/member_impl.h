@@ -163,7 +163,6 @@ struct Probing {
 struct Link {
   LinkFacts facts;
   bool alive = false;
-  std::string cause = "nothing was heard on it yet";
   Probing probing;
 };
 
@@ -185,7 +184,7 @@ std::string words_ms(Duration d);  // "600 ms"
 // counts.
 struct FormerPace {
   Duration shortest_interval, longest_interval;
-  Duration silence_limit, lease;
+  Duration lease;
   Instant until;
 };
 FormerPace joined(const FormerPace& a, const FormerPace& b);
@@ -232,6 +231,7 @@ struct Member::Impl {
   // hearing.cc: acknowledgements, and what third members tell.
   const Hearing* hearing_of_us(const Peer& peer) const;
   const Hearing* hearing_of_former_run(const Heartbeat& heartbeat) const;
+  bool misses_us(const Hearing& hearing) const;
   void take_hearings(Peer& peer);
   void take_relay(const Hearing& hearing);
   std::vector<Hearing> hearings() const;
@@ -247,7 +247,7 @@ struct Member::Impl {
   bool fresh_on(const Peer& peer, LinkIndex link) const;
   bool both_ways(const Peer& peer, LinkIndex link) const;
   LinkSet heard_links(const Peer& peer) const;
-  std::string why_dead(LinkIndex index, const Link& link) const;
+  std::string why(LinkIndex index, const Link& link) const;
   bool any_before(LinkIndex index) const;
   void judge_link(LinkIndex index, Link& link);
   void assign_links();

@@ -27,7 +27,8 @@ Duration Member::Impl::dead_after(const Peer& peer) const {
 bool SequenceLog::note(uint64_t sequence) {
   if (sequence > latest_) {
     const uint64_t step = sequence - latest_;
-    before_ = step > 64 ? 0 : (step == 64 ? 0 : before_ << step) | uint64_t{1} << (step - 1);
+    before_ = step < 64 ? before_ << step : 0;
+    if (step <= 64) before_ |= uint64_t{1} << (step - 1);
     if (latest_ == 0) before_ = ~uint64_t{0};  // what was before the first we heard is not missed
     if (latest_ != 0) missed_ += step - 1;
     latest_ = sequence;
@@ -134,9 +135,8 @@ void Member::Impl::note_changes(const Peer& peer, const Heartbeat& heartbeat, bo
     // It knows of a mastership that we do not: a third member has just taken over, and its own word is under way.
     const bool rumour = advert.term > v.seen && advert.state != VsdState::kMaster;
     if (rumour && others_alive(peer.unit)) v.listen_until = now + silence_limit();
-    // Another mastership came and went unheard: the network was told of that one last.
-    const bool unheard = advert.term > v.seen && advert.state != VsdState::kMaster;
-    if (unheard && v.state == VsdState::kMaster) announce_again(v);
+    // Or it came and went while we were master: the network was told of that one last.
+    if (rumour && v.state == VsdState::kMaster) announce_again(v);
     v.seen = std::max(v.seen, advert.term);
     const VsdAdvert* before = continues ? peer.advert(advert.vsd) : nullptr;
     if (advert.state == VsdState::kPrimaryBackup && v.state == VsdState::kPrimaryBackup && before != nullptr &&

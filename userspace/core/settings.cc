@@ -9,7 +9,6 @@ namespace nsrp::core {
 FormerPace joined(const FormerPace& a, const FormerPace& b) {
   return {.shortest_interval = std::min(a.shortest_interval, b.shortest_interval),
           .longest_interval = std::max(a.longest_interval, b.longest_interval),
-          .silence_limit = std::min(a.silence_limit, b.silence_limit),
           .lease = std::min(a.lease, b.lease),
           .until = std::max(a.until, b.until)};
 }
@@ -20,7 +19,6 @@ void Member::Impl::apply_settings(MemberSettings next) {
     // The peers judge us by what we advertised until they hear the new values; one lost frame must not matter.
     const FormerPace present{.shortest_interval = settings.hb_interval,
                              .longest_interval = settings.hb_interval,
-                             .silence_limit = silence_limit(),
                              .lease = silence_limit() - Duration(settings.hb_interval) / 2,
                              .until = now + silence_limit()};
     former_pace = former_pace && now < former_pace->until ? joined(*former_pace, present) : present;

@@ -37,7 +37,7 @@ std::map<LinkIndex, LinkView> Member::links() const {
   std::map<LinkIndex, LinkView> views;
   for (const auto& [index, link] : impl_->links) {
     const Probing& probing = link.probing;
-    const std::string cause = link.alive ? link.cause : impl_->why_dead(index, link);
+    const std::string cause = impl_->why(index, link);
     views[index] = {link.facts, link.alive, cause, probing.sent, probing.answered, probing.unanswered};
   }
   return views;
