@@ -6,27 +6,14 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "../test_directory.h"
 #include "daemon/event_log.h"
 
 using namespace nsrp;
 using namespace nsrp::daemon;
 
-namespace {
-
-struct Directory {
-  Directory() {
-    std::string pattern = "/tmp/nsrp-test-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~Directory() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
-}  // namespace
-
 TEST_CASE("a file that is not there is not an error; one that cannot be read is") {
-  const Directory directory;
+  const TestDirectory directory;
   const auto missing = read_file(directory.path + "/none");
   REQUIRE(missing.has_value());
   CHECK(!missing->has_value());
@@ -36,7 +23,7 @@ TEST_CASE("a file that is not there is not an error; one that cannot be read is"
 }
 
 TEST_CASE("a file is replaced as a whole, and its folder is made") {
-  const Directory directory;
+  const TestDirectory directory;
   const std::string path = directory.path + "/new/folder/nsrp.conf";
   REQUIRE(replace_file(path, "one\n"));
   REQUIRE(replace_file(path, "two\n"));
@@ -47,7 +34,7 @@ TEST_CASE("a file is replaced as a whole, and its folder is made") {
 }
 
 TEST_CASE("a second daemon on the same run directory is refused with the pid of the first") {
-  const Directory directory;
+  const TestDirectory directory;
   const auto first = lock_run_dir(directory.path);
   REQUIRE(first.has_value());
   const auto second = lock_run_dir(directory.path);

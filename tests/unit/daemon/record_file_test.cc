@@ -4,9 +4,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
-#include <filesystem>
-
+#include "../test_directory.h"
 #include "daemon/files.h"
 #include "golden/case.h"
 
@@ -14,14 +12,6 @@ using namespace nsrp;
 using namespace nsrp::daemon;
 
 namespace {
-
-struct Folder {
-  std::string path = [] {
-    char name[] = "/tmp/nsrp-record-XXXXXX";
-    return std::string(mkdtemp(name));
-  }();
-  ~Folder() { std::filesystem::remove_all(path); }
-};
 
 // A Member that is told its first two moments, with a recording of them.
 void live(RecordFile& file, UnitId unit) {
@@ -38,7 +28,7 @@ void live(RecordFile& file, UnitId unit) {
 }  // namespace
 
 TEST_CASE("a recording is a golden case that plays back") {
-  const Folder folder;
+  const TestDirectory folder;
   const std::string path = folder.path + "/a.jsonl";
   live(**RecordFile::create(path), UnitId{1});
   const Result<golden::Case> recorded = golden::parse_case(read_file(path)->value());
@@ -51,7 +41,7 @@ TEST_CASE("a recording is a golden case that plays back") {
 }
 
 TEST_CASE("each Member has a file of its own") {
-  const Folder folder;
+  const TestDirectory folder;
   const std::string path = folder.path + "/a.jsonl";
   const auto file = RecordFile::create(path);
   live(**file, UnitId{1});
@@ -61,7 +51,7 @@ TEST_CASE("each Member has a file of its own") {
 }
 
 TEST_CASE("a file that cannot be written is refused at the start") {
-  const Folder folder;
+  const TestDirectory folder;
   const auto refused = RecordFile::create(folder.path + "/no/such/folder");
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().message.find("/no/such/folder") != std::string::npos);

@@ -7,25 +7,13 @@
 #include <filesystem>
 #include <thread>
 
+#include "../test_directory.h"
+
 using namespace nsrp;
 using namespace nsrp::io;
 
-namespace {
-
-struct Directory {
-  Directory() {
-    std::string pattern = "/tmp/nsrp-test-XXXXXX";
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path = pattern;
-  }
-  ~Directory() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
-}  // namespace
-
 TEST_CASE("each request line gets its answer, however long it is and however late it comes") {
-  const Directory directory;
+  const TestDirectory directory;
   const std::string path = directory.path + "/s";
   auto loop = Loop::create();
   REQUIRE(loop.has_value());
@@ -46,14 +34,14 @@ TEST_CASE("each request line gets its answer, however long it is and however lat
 }
 
 TEST_CASE("without a daemon the client says where it looked") {
-  const Directory directory;
+  const TestDirectory directory;
   const Result<std::string> answer = ask_control_socket(directory.path + "/none", "x");
   REQUIRE(!answer);
   CHECK(answer.error().message.find(directory.path + "/none") != std::string::npos);
 }
 
 TEST_CASE("a socket left by a daemon that was killed is taken over") {
-  const Directory directory;
+  const TestDirectory directory;
   const std::string path = directory.path + "/s";
   auto loop = Loop::create();
   REQUIRE(loop.has_value());
