@@ -53,3 +53,15 @@ TEST_CASE("equal terms: the lower priority number survives, then the higher unit
     CHECK((solo.state() == VsdState::kMaster) == other.stays);
   }
 }
+
+TEST_CASE("the survivor announces once more when the other one has stepped down: it may have spoken last") {
+  Solo solo;
+  solo.world.run_for(kHold);
+  REQUIRE(solo.state() == VsdState::kMaster);
+  solo.hears_for(seconds(5), solo.heard(0xa1, VsdState::kMaster, 200, 0));
+  REQUIRE(solo.state() == VsdState::kMaster);
+  const Heartbeat yields = solo.heard(0xa1, VsdState::kBackup, 200, 0);
+  solo.world.forget_history();
+  solo.world.deliver(solo.node, kHa1, yields);
+  CHECK(solo.world.happened<Announce>(solo.node).size() == 1);
+}

@@ -90,6 +90,20 @@ TEST_CASE("gaps in the sequence are counted as missed") {
   CHECK(peer.missed == 2);
 }
 
+TEST_CASE("a heartbeat that comes late was not missed, and a copy of it is no news") {
+  Solo solo;
+  solo.world.deliver(solo.node, kHa1, solo.heard(0xa1, VsdState::kMaster, 100));
+  const Heartbeat late = solo.heard(0xa1, VsdState::kMaster, 100);
+  solo.world.deliver(solo.node, kHa1, solo.heard(0xa1, VsdState::kMaster, 100));
+  CHECK(solo.world.member(solo.node).peers().at(0).missed == 1);
+  solo.world.deliver(solo.node, kHa1, late);
+  solo.world.deliver(solo.node, kHa1, late);
+  const PeerView peer = solo.world.member(solo.node).peers().at(0);
+  CHECK(peer.heartbeats == 3);
+  CHECK(peer.missed == 0);
+  CHECK(peer.links.at(kHa1).missed == 0);
+}
+
 TEST_CASE("a peer is dead after the longer of our and its threshold x interval") {
   Solo solo;
   Heartbeat slow = solo.heard(0xa1, VsdState::kMaster, 100);
