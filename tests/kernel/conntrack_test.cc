@@ -96,7 +96,7 @@ TEST_CASE("an installed entry has the flow's tuples, translation, state, mark, a
   const SessionEntry entry = flow(1000, 2000);
   const auto result = world.install({entry}, 500);
   CHECK(result.installed == 1);
-  CHECK(result.failed == 0);
+  CHECK(result.failures.empty());
   const auto found = by_port().at(1000);
   CHECK(ctnetlink::same(found.original, entry.key));
   CHECK(ctnetlink::same(found.reply, entry.session.reply));
@@ -121,7 +121,7 @@ TEST_CASE("a known entry takes the newer state, and keeps what it has been throu
   entry.session.ct_status = IPS_CONFIRMED;  // older than what is there
   const auto result = world.install({entry});
   CHECK(result.installed == 1);
-  CHECK(result.failed == 0);
+  CHECK(result.failures.empty());
   const auto found = by_port().at(1000);
   CHECK(found.tcp_state == TCP_CONNTRACK_FIN_WAIT);
   CHECK(found.mark == 9);
@@ -129,6 +129,39 @@ TEST_CASE("a known entry takes the newer state, and keeps what it has been throu
   CHECK((found.status & IPS_ASSURED) != 0);
   CHECK((found.status & IPS_SRC_NAT) != 0);
   CHECK(ctnetlink::same(found.reply, entry.session.reply));
+}
+
+TEST_CASE("what is said to be known is brought up to date, whether that is true or not") {
+  World world;
+  std::vector<SessionEntry> entries = {flow(1000, 2000), flow(1001, 2001), flow(1002, 2002)};
+  REQUIRE(world.install({entries[0], entries[1]}).installed == 2);
+  for (SessionEntry& entry : entries) {
+    entry.session.tcp_state = TCP_CONNTRACK_FIN_WAIT;
+    entry.session.ct_status = IPS_CONFIRMED;
+  }
+  // The first as it is; the second with less than it has been through by now; the third is not there at all.
+  const std::vector<uint32_t> known = {IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED, IPS_CONFIRMED, IPS_CONFIRMED};
+  const auto result = world.conntrack->install(entries, 0, known);
+  REQUIRE(result);
+  CHECK(result->installed == 3);
+  CHECK(result->failures.empty());
+  const auto found = by_port();
+  for (const uint16_t port : std::vector<uint16_t>{1000, 1001, 1002}) {
+    CHECK(found.at(port).tcp_state == TCP_CONNTRACK_FIN_WAIT);
+    CHECK(((found.at(port).status & IPS_ASSURED) != 0) == (port != 1002));
+  }
+  CHECK(ctnetlink::same(found.at(1002).reply, entries[2].session.reply));
+}
+
+TEST_CASE("many entries are looked for at once") {
+  World world;
+  std::vector<SessionEntry> entries = many(100);
+  REQUIRE(world.install(entries).installed == 100);
+  std::vector<nsrp_tuple> keys = keys_of(entries);
+  keys.insert(keys.begin() + 50, flow(9, 9).key);
+  const auto exist = world.conntrack->exist(keys);
+  REQUIRE(exist);
+  for (size_t i = 0; i < keys.size(); ++i) CHECK((*exist)[i] == (i != 50));
 }
 
 TEST_CASE("a known entry with another translation is replaced") {
@@ -145,8 +178,9 @@ TEST_CASE("a flow whose translated port belongs to another fails, and no other d
   REQUIRE(world.install({flow(1000, 2000)}).installed == 1);
   const auto result = world.install({flow(1001, 2001), flow(1002, 2000), flow(1003, 2003)});
   CHECK(result.installed == 2);
-  CHECK(result.failed == 1);
-  CHECK(result.last_errno == EEXIST);
+  CHECK(result.failures.size() == 1);
+  CHECK(result.failures.front().error == EEXIST);
+  CHECK(result.failures.front().index == 1);
   CHECK_FALSE(world.exists(flow(1002, 2000)));
   CHECK(ctnetlink::same(by_port().at(1000).reply, flow(1000, 2000).session.reply));
 }
@@ -160,7 +194,7 @@ TEST_CASE("a destination translated alone never gets another source port") {
   second.key = tuple("10.0.1.100", 1000, "10.0.1.201", 80, IPPROTO_UDP);
   first.session.reply = second.session.reply = tuple("10.0.2.100", 8080, "10.0.1.100", 1000, IPPROTO_UDP);
   REQUIRE(world.install({first}).installed == 1);
-  CHECK(world.install({second}).failed == 1);
+  CHECK(world.install({second}).failures.size() == 1);
   CHECK(world.count() == 1);
 }
 
@@ -172,7 +206,7 @@ TEST_CASE("what makes no sense as one flow is refused") {
   family.key.family = family.session.reply.family = 9;
   state.session.tcp_state = 200;
   const auto result = world.install({mixed, proto, family, state, flow(1004, 2004)});
-  CHECK(result.failed == 4);
+  CHECK(result.failures.size() == 4);
   CHECK(result.installed == 1);
   CHECK(world.count() == 1);
 }
@@ -188,7 +222,7 @@ TEST_CASE("batches of new, known, changed and clashing flows are told apart") {
   entries.push_back(flow(6000, 1025, IPPROTO_UDP));  // clashes
   const auto result = world.install(entries);
   CHECK(result.installed == 1500);
-  CHECK(result.failed == 1);
+  CHECK(result.failures.size() == 1);
   CHECK(world.count() == 1500);
   const auto found = by_port();
   CHECK(ntohs(found.at(1024).reply.dport) == 10000);

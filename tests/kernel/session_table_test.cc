@@ -144,6 +144,25 @@ TEST_CASE("records that were put are found by both tuples") {
   CHECK(same(*world.owner(tuple(4711, 17)), tuple(4711)));
 }
 
+TEST_CASE("a table that changes while it is read in steps shows every record that stays, once") {
+  World world;
+  world.put(many(5000));
+  std::map<uint32_t, int> seen;
+  SessionTable::Cursor cursor;
+  std::vector<SessionEntry> step;
+  for (uint32_t steps = 0; !cursor.at_end(); ++steps) {
+    REQUIRE(steps < 1000);
+    REQUIRE(world.table->read(cursor, 100, step));
+    CHECK(step.size() <= 200);  // a step is of about the size that was asked for
+    for (const SessionEntry& entry : step) ++seen[entry.session.generation];
+    // Meanwhile some change, some come and some go.
+    world.put({entry(steps * 7), entry(10000 + steps)});
+    CHECK(world.table->remove(std::vector<nsrp_tuple>{tuple(4000 + steps)}));
+  }
+  for (uint32_t number = 0; number < 4000; ++number) CHECK(seen[number] == 1);
+  CHECK(world.table->capacity() == 100000);
+}
+
 TEST_CASE("an empty table has no records") {
   World world;
   CHECK(world.count() == 0);

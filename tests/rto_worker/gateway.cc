@@ -84,10 +84,10 @@ SessionEntry session(uint16_t number, uint8_t vsd, uint8_t nat_host) {
   return entry;
 }
 
-Gateway::Gateway(const std::string& name, uint64_t id)
+Gateway::Gateway(const std::string& name, uint64_t id, uint32_t room)
     : unit{id}, bpf_dir_("/sys/fs/bpf/nsrp-rto-" + std::to_string(getpid()) + "-" + name) {
   const Inside inside(where);
-  auto datapath = kernel::Datapath::open({.bpf_dir = bpf_dir_, .max_sessions = 20000});
+  auto datapath = kernel::Datapath::open({.bpf_dir = bpf_dir_, .max_sessions = room});
   REQUIRE_MESSAGE(datapath, datapath.error().message);
   datapath_ = std::move(*datapath);
   table_ = std::move(*kernel::SessionTable::open(*datapath_));
@@ -156,6 +156,18 @@ void Gateway::conntrack_ends(const nsrp_tuple& key) {
   REQUIRE(conntrack_->remove(std::span(&key, 1)));
 }
 
+void Gateway::old_traffic(const SessionEntry& session) {
+  {
+    const Inside inside(where);
+    sh("echo 0 > /proc/sys/net/netfilter/nf_conntrack_events");
+    traffic(session);
+    sh("echo 1 > /proc/sys/net/netfilter/nf_conntrack_events");
+  }
+  SessionEntry aged{session.key, *record(session.key)};
+  aged.session.last_seen_ns = aged.session.exported_ns = to_ns(io::now() - seconds(60));
+  REQUIRE(table_->put(std::span(&aged, 1)).value() == 1);
+}
+
 void Gateway::forget_everything() {
   std::vector<nsrp_tuple> keys;
   REQUIRE(table_->for_each([&](std::span<const SessionEntry> entries) {
@@ -194,7 +206,7 @@ std::vector<std::string> Gateway::events() const {
   return events_;
 }
 
-Pair::Pair() {
+Pair::Pair(uint32_t room_at_b) : a("a", 0xa, Gateway::kRoom), b("b", 0xb, room_at_b) {
   {
     const Inside inside(a.where);
     for (const std::string link : {"ha1", "ha2"})

@@ -25,7 +25,8 @@ SessionEntry session(uint16_t number, uint8_t vsd = 0, uint8_t nat_host = 1);
 
 class Gateway {
  public:
-  Gateway(const std::string& name, uint64_t unit);
+  static constexpr uint32_t kRoom = 20000;
+  Gateway(const std::string& name, uint64_t unit, uint32_t room);
   ~Gateway();
 
   Namespace where;
@@ -38,6 +39,8 @@ class Gateway {
 
   // A packet of the flow passed this gateway.
   void traffic(const SessionEntry& session, bool ring_is_full = false);
+  // A packet passed a minute ago, of a flow older than the first listener: nobody will be told of its end.
+  void old_traffic(const SessionEntry& session);
   void conntrack_ends(const nsrp_tuple& key);
   void forget_everything();
 
@@ -68,9 +71,9 @@ class Gateway {
 };
 
 struct Pair {
-  Gateway a{"a", 0xa}, b{"b", 0xb};
+  Gateway a, b;
 
-  Pair();
+  explicit Pair(uint32_t room_at_b = Gateway::kRoom);
   void meet(const std::string& link = "ha1");  // each is told where the other is
   void cut(const std::string& link);           // silently: the carrier stays
   void heal();

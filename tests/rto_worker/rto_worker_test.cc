@@ -19,7 +19,7 @@ const std::set<VsdId> kVsd0 = {VsdId{0}};
 
 // A masters VSD 0; both are connected and in sync.
 struct InSyncPair : Pair {
-  InSyncPair() {
+  explicit InSyncPair(uint32_t room_at_b = Gateway::kRoom) : Pair(room_at_b) {
     a.master(kVsd0);
     meet();
     REQUIRE(eventually([&] { return a.in_sync() && b.in_sync(); }));
@@ -248,13 +248,64 @@ TEST_CASE("records of an earlier run whose conntrack entry has gone are deleted"
   CHECK(pair.a.has(session(2)));
 }
 
+TEST_CASE("a session whose conntrack entry went in silence is forgotten, at the peer as well") {
+  InSyncPair pair;
+  for (uint16_t n = 0; n < 5; ++n) n == 3 ? pair.a.old_traffic(session(n)) : pair.a.traffic(session(n));
+  REQUIRE(eventually([&] { return all_there(pair.b, 0, 5); }));
+  pair.a.conntrack_ends(session(3).key);
+  CHECK(eventually([&] { return !pair.a.record(session(3).key) && !pair.b.record(session(3).key); }));
+  CHECK(pair.a.records() == 4);
+}
+
+TEST_CASE("a backup short of room is not in sync, says so, and gets what it lacks when there is room") {
+  const uint16_t room = 50;
+  InSyncPair pair(room);
+  for (uint16_t n = 0; n < room; ++n) pair.a.traffic(session(n));
+  REQUIRE(eventually([&] { return all_there(pair.b, 0, room); }));
+  CHECK(pair.b.in_sync());
+  for (uint16_t n = room; n < room + 10; ++n) pair.a.traffic(session(n));
+  CHECK(eventually([&] { return !pair.b.in_sync(); }));
+  CHECK(eventually([&] { return pair.b.worker->view().mirror.missing == 10; }));
+  CHECK_FALSE(pair.b.in_conntrack(session(room).key));  // half a session is none
+  for (uint16_t n = 0; n < 20; ++n) pair.a.conntrack_ends(session(n).key);
+  CHECK(eventually([&] { return pair.b.in_sync(); }));
+  CHECK(all_there(pair.b, 20, room + 10));
+  const auto told = [&](const std::string& what) {
+    const auto events = pair.b.events();
+    return std::count_if(events.begin(), events.end(), [&](const auto& event) { return event.find(what) == 0; });
+  };
+  CHECK(eventually([&] { return told("copy=complete") == 1; }));
+  CHECK(told("copy=degraded missing=") == 1);
+}
+
 TEST_CASE("resync sends everything again") {
   InSyncPair pair;
   for (uint16_t n = 0; n < 10; ++n) pair.a.traffic(session(n));
   REQUIRE(eventually([&] { return pair.b.records() == 10; }));
   pair.b.forget_everything();
-  pair.a.worker->resync();
+  REQUIRE(pair.a.worker->resync("session", false));
   CHECK(eventually([&] { return all_there(pair.b, 0, 10); }));
+}
+
+TEST_CASE("with clear-on-inactive the sessions of a VSD end where it is lost, and its new master's come back") {
+  InSyncPair pair;
+  pair.a.worker->set_clear_on_inactive(true);
+  for (uint16_t n = 0; n < 10; ++n) pair.a.traffic(session(n));
+  pair.a.traffic(session(50, 3));  // of a VSD that nobody masters
+  REQUIRE(eventually([&] { return pair.b.records() == 10; }));
+  const SessionEntry unknown = session(20);  // the peer will never hear of it
+  pair.a.worker->set_peer(std::nullopt);
+  REQUIRE(eventually([&] { return !pair.b.in_sync(); }));
+  pair.a.traffic(unknown);
+  pair.a.master({});
+  CHECK(eventually([&] { return pair.a.records() == 1; }));
+  CHECK_FALSE(pair.a.in_conntrack(unknown.key));
+  CHECK(pair.a.has(session(50, 3)));
+  pair.b.master(kVsd0);
+  pair.meet();
+  CHECK(eventually([&] { return all_there(pair.a, 0, 10); }));
+  CHECK_FALSE(pair.a.record(unknown.key));
+  CHECK(pair.b.records() == 10);
 }
 
 TEST_CASE("turning sync off ends the mirror, turning it on begins it anew") {

@@ -44,6 +44,7 @@ enum class CommandId : uint8_t {
   kGetSystem,
   kExecVsdMode,  // arguments: VSD id, mode word
   kExecProbe,    // argument(…, "interface"), "mac", "probe-count"
+  kExecSyncRto,  // argument: class; its last word is "peer" when the peer is to send
   kClearNsrpCounters,
 };
 

@@ -78,6 +78,10 @@ struct Config {
   uint8_t arp = 4;
   bool data_forwarding = true;
   bool rto_sync = false;
+  uint8_t rto_hb_interval_s = 4;
+  uint8_t rto_hb_threshold = 16;
+  bool rto_session_off = false;  // tell the peer of no session
+  bool rto_clear_on_inactive = false;
   std::string control_interface;  // ifname, in a security zone; "": none
   std::string secondary_path;     // ifname; "": none
   std::optional<HaLinkProbe> ha_link_probe;

@@ -26,6 +26,8 @@ constexpr Row kRows[] = {
      "Put this device into a state of the VSD group"},
     {"exec nsrp probe <interface> [<mac>] [count <probe-count>]", CommandId::kExecProbe,
      "Send probes on an HA link, one each second, and tell how many were answered"},
+    {"exec nsrp sync rto <rto-class> [from peer]", CommandId::kExecSyncRto,
+     "Send all run-time objects of a class to the peer again, or have the peer send all of its own"},
     {"clear nsrp counters", CommandId::kClearNsrpCounters, "Reset the counters of this device"},
     {"clear cluster nsrp counters", CommandId::kClearNsrpCounters, "Reset the counters of all members",
      Propagation::kAlways},

@@ -19,6 +19,8 @@ constexpr size_t kLongestName = 63;
 constexpr size_t kLongestSecret = 127;
 constexpr uint32_t kLastVsd = 63;
 
+constexpr std::array<std::string_view, 11> kRtoClasses = {"all",       "arp", "auth-table", "dhcp",    "dns", "l2tp",
+                                                          "phase1-sa", "pki", "rm",         "session", "vpn"};
 constexpr std::array<std::string_view, 5> kModes = {"master", "backup", "pb", "init", "ineligible"};
 
 const std::vector<Variable>& table() {
@@ -35,6 +37,8 @@ const std::vector<Variable>& table() {
       {"hb-interval", Kind::kNumber, "heartbeat interval in milliseconds", 5, 1000,
        static_cast<uint32_t>(standard.hb_interval.count())},
       {"hb-threshold", Kind::kNumber, "lost heartbeats", 3, 255, standard.hb_threshold},
+      {"rto-hb-interval", Kind::kNumber, "RTO heartbeat interval in seconds", 1, 255, standard.rto_hb_interval_s},
+      {"rto-hb-threshold", Kind::kNumber, "lost RTO heartbeats", 1, 255, standard.rto_hb_threshold},
       {"announcements", Kind::kNumber, "number of announcements", 1, 16, standard.arp},
       {"weight", Kind::kNumber, "weight", 1, 255, monitored.weight},
       {"metric", Kind::kNumber, "metric", 1, 65535},
@@ -54,6 +58,7 @@ const std::vector<Variable>& table() {
       {"mac", Kind::kMac, "MAC address"},
       {"password", Kind::kSecret, "password"},
       {"mode", Kind::kChoice, "mode", 0, 0, {}, kModes},
+      {"rto-class", Kind::kChoice, "class of run-time objects", 0, 0, {}, kRtoClasses},
   };
   return variables;
 }

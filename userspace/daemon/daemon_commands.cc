@@ -120,6 +120,10 @@ void Daemon::execute(const Command& command, bool json, const Done& done) {
       return execute_mode(command, done);
     case CommandId::kExecProbe:
       return execute_probe(command, json, done);
+    case CommandId::kExecSyncRto: {
+      const Status asked = rto_->resync(command.arguments[0], command.words.back() == "peer");
+      return done(asked ? Answer{} : Answer{1, "", asked.error().message});
+    }
     default:
       return done(show(command, json));
   }

@@ -153,6 +153,7 @@ void Daemon::on_links_changed() {
       events_.add(EventId::k_config_apply_failed, "cause=" + quote(applied.error().message));
     }
     control_->set_announce_targets(announce_targets(config_, links_));
+    refresh_rto();
   }
   feed_links();
   evaluate_monitors();

@@ -97,7 +97,17 @@ void Daemon::refresh_rto() {
   settings.cluster = config_.cluster;
   settings.boot_epoch = boot_epoch_;
   settings.sync = config_.rto_sync && config_.cluster.value != 0;
+  settings.hb_interval = seconds(config_.rto_hb_interval_s);
+  settings.hb_threshold = config_.rto_hb_threshold;
+  settings.send_sessions = !config_.rto_session_off;
   rto_->set_settings(settings);
+  rto_->set_clear_on_inactive(config_.rto_clear_on_inactive);
+  std::vector<RtoVsi> vsis;
+  for (const config::Vsi& vsi : config::vsis_of(config_)) {
+    const auto link = links_.find(vsi.ifname);
+    if (link != links_.end()) vsis.push_back({vsi.vid, vsi.vsd, link->second.ifindex, vsi.addresses});
+  }
+  rto_->set_vsis(std::move(vsis));
 }
 
 void Daemon::compare_checksums() {

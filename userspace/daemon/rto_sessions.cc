@@ -13,8 +13,14 @@ namespace {
 // An entry that was used as recently did not time out: it was deleted by hand, or its tuple has been taken over by a
 // new flow (a client that reuses its port).
 constexpr seconds kRecently{5};
-constexpr size_t kAdoptedPerCall = 100;
+// Records heard of as recently need no look into conntrack; nor could it be taken for silence that the news of an end
+// is still on its way.
+constexpr seconds kFresh{30};
+constexpr size_t kChecksPerCall = 2048;
 constexpr size_t kMaxRefused = 1 << 16;
+constexpr unsigned kAttempts = 20;
+// The master tells of an unchanged session every 30 s at most: the copy must not end before the original.
+constexpr uint32_t kRefreshSlackSeconds = 60;
 
 bool contains(rto::VsdSet set, const nsrp_session& session) {
   return set.contains(VsdId{session.vsd});
@@ -30,10 +36,6 @@ Result<std::unique_ptr<RtoSessions>> RtoSessions::open(const kernel::Datapath& d
   if (!conntrack) return fail(conntrack.error());
   self->table_ = std::move(*table);
   self->conntrack_ = std::move(*conntrack);
-  const Status read = self->table_->for_each([&](std::span<const kernel::SessionEntry> entries) {
-    for (const kernel::SessionEntry& entry : entries) self->adopted_.push_back(entry.key);
-  });
-  if (!read) return fail(read.error());
   return self;
 }
 
@@ -78,59 +80,95 @@ void RtoSessions::on_destroyed(const nsrp_tuple& key, Instant now, std::vector<n
   if (mastered) mirror_.on_local_end({key, VsdId{record->vsd}});
 }
 
-void RtoSessions::install(const rto::Install& wanted) {
-  std::vector<rto::Session> sessions;
+uint64_t RtoSessions::install(const rto::Install& wanted) {
+  if (!wanted.only_missing) return install_all(wanted.sessions);
+  std::vector<rto::Session> missing;
   for (const rto::Session& session : wanted.sessions) {
-    if (!wanted.only_missing || !table_->find(session.key)) sessions.push_back(session);
+    if (!table_->find(session.key)) missing.push_back(session);
   }
-  const uint64_t failed = sessions.empty() ? 0 : install_all(sessions);
-  failed_ += failed;
-  if (wanted.only_missing) {
-    for (const rto::Session& session : sessions) mirror_.on_local_session(session);
+  const uint64_t failed = install_all(missing);
+  for (const rto::Session& session : missing) {
+    if (table_->find(session.key)) mirror_.on_local_session(session);
   }
-  mirror_.on_installed(failed);
+  return failed;
 }
 
 uint64_t RtoSessions::install_all(std::vector<rto::Session> sessions) {
+  std::vector<uint32_t> known_status;
+  const uint64_t not_stored = store(sessions, known_status);
+  std::vector<Refused> wanted;
+  for (const rto::Session& session : sessions) wanted.push_back({session, 0});
+  return not_stored + install_in_conntrack(std::move(wanted), known_status);
+}
+
+// Puts them into the table, and leaves in `sessions` those that found room.
+uint64_t RtoSessions::store(std::vector<rto::Session>& sessions, std::vector<uint32_t>& known_status) {
   const uint64_t now = to_ns(io::now());
   for (rto::Session& session : sessions) {
     const std::optional<nsrp_session> present = table_->find(session.key);
+    const bool known = present && rto::TupleEqual{}(present->reply, session.session.reply);
+    known_status.push_back(known ? present->ct_status : 0);
     session.session.flags = NSRP_SESSION_FROM_PEER;
     session.session.created_ns = present ? present->created_ns : now;
     session.session.last_seen_ns = session.session.exported_ns = now;
   }
   const Result<size_t> stored = table_->put(sessions);
-  if (!stored) last_failure_ = stored.error().message;
-  if (stored && *stored < sessions.size()) last_failure_ = "the session table is full";
-  const size_t not_stored = sessions.size() - stored.value_or(0);
-  if (install_in_conntrack(sessions) == sessions.size()) return not_stored;
-  if (refused_.size() + sessions.size() > kMaxRefused) return sessions.size();
-  refused_.insert(refused_.end(), sessions.begin(), sessions.end());
-  return not_stored;
+  const size_t wanted = sessions.size();
+  if (stored && *stored == wanted) return 0;
+  last_failure_ = stored ? "the session table is full" : stored.error().message;
+  size_t kept = 0;
+  for (size_t i = 0; i < wanted; ++i) {
+    const std::optional<nsrp_session> present = table_->find(sessions[i].key);
+    if (!present || present->generation != sessions[i].session.generation) continue;
+    sessions[kept] = sessions[i];
+    known_status[kept++] = known_status[i];
+  }
+  sessions.resize(kept);
+  known_status.resize(kept);
+  return wanted - kept;
 }
 
-size_t RtoSessions::install_in_conntrack(const std::vector<rto::Session>& sessions) {
-  const Result<kernel::InsertResult> installed = conntrack_->install(sessions, kMinTimeoutSeconds);
-  if (!installed) {
-    last_failure_ = installed.error().message;
-    return 0;
+// A record without its conntrack entry would be half a session: it goes, unless it is worth another attempt.
+uint64_t RtoSessions::install_in_conntrack(std::vector<Refused> wanted, std::span<const uint32_t> known_status) {
+  if (wanted.empty()) return 0;
+  std::vector<kernel::SessionEntry> entries;
+  for (const Refused& one : wanted) {
+    entries.push_back(one.session);
+    entries.back().session.timeout_s += kRefreshSlackSeconds;
   }
-  if (installed->failed > 0) {
-    last_failure_ = "conntrack refused them: " + std::string(std::strerror(installed->last_errno));
+  const Result<kernel::InsertResult> result = conntrack_->install(entries, kMinTimeoutSeconds, known_status);
+  std::vector<nsrp_tuple> given_up;
+  if (!result) {
+    last_failure_ = result.error().message;
+    for (const Refused& one : wanted) given_up.push_back(one.session.key);
+  } else {
+    for (const kernel::InsertResult::Failure& failure : result->failures) {
+      last_failure_ = "conntrack refused them: " + std::string(std::strerror(failure.error));
+      Refused& one = wanted[failure.index];
+      if (failure.error == EEXIST && ++one.attempts < kAttempts && refused_.size() < kMaxRefused) {
+        refused_.push_back(one);
+      } else {
+        given_up.push_back(one.session.key);
+      }
+    }
   }
-  return installed->installed;
+  forget(given_up);
+  return given_up.size();
 }
 
-void RtoSessions::retry_refused() {
-  if (refused_.empty() || syncing_) return;
-  std::vector<rto::Session> sessions;
-  for (const rto::Session& session : std::exchange(refused_, {})) {
-    const std::optional<nsrp_session> present = table_->find(session.key);
-    if (present && present->generation == session.session.generation) sessions.push_back(session);
+void RtoSessions::forget(std::span<const nsrp_tuple> keys) {
+  if (keys.empty()) return;
+  if (const Status removed = table_->remove(keys); !removed) last_failure_ = removed.error().message;
+}
+
+uint64_t RtoSessions::retry_refused() {
+  if (refused_.empty() || syncing_) return 0;
+  std::vector<Refused> again;
+  for (Refused& one : std::exchange(refused_, {})) {
+    const std::optional<nsrp_session> present = table_->find(one.session.key);
+    if (present && present->generation == one.session.session.generation) again.push_back(one);
   }
-  const uint64_t failed = sessions.size() - install_in_conntrack(sessions);
-  failed_ += failed;
-  mirror_.on_installed(failed);
+  return install_in_conntrack(std::move(again), {});
 }
 
 Status RtoSessions::remove(std::span<const nsrp_tuple> keys) {
@@ -150,62 +188,84 @@ void RtoSessions::sync_started() {
   sync_started_ns_ = to_ns(io::now());
 }
 
+// An installed record carries the time of its installation in exported_ns; packets only move it on.
 Status RtoSessions::sync_finished(rto::VsdSet vsds) {
-  Status removed = vsds.empty() ? Status{} : remove_stale(vsds);
+  const auto stale = [&](const nsrp_session& session) {
+    return contains(vsds, session) && session.exported_ns < sync_started_ns_;
+  };
+  Status removed = vsds.empty() ? Status{} : remove_if(stale);
   syncing_ = false;
-  retry_refused();
   return removed;
 }
 
-// An installed record carries the time of its installation in exported_ns; packets only move it on.
-Status RtoSessions::remove_stale(rto::VsdSet vsds) {
-  std::vector<nsrp_tuple> stale;
-  Status read = table_->for_each([&](std::span<const kernel::SessionEntry> entries) {
-    for (const kernel::SessionEntry& entry : entries) {
-      if (contains(vsds, entry.session) && entry.session.exported_ns < sync_started_ns_) stale.push_back(entry.key);
-    }
-  });
-  if (!read) return read;
-  return stale.empty() ? Status{} : remove(stale);
+Status RtoSessions::clear(rto::VsdSet vsds) {
+  return remove_if([&](const nsrp_session& session) { return contains(vsds, session); });
 }
 
-Status RtoSessions::read(const rto::ReadSessions& wanted) {
-  if (wanted.from_start) {
-    snapshot_.clear();
-    snapshot_read_ = 0;
-    Status read = table_->for_each([&](std::span<const kernel::SessionEntry> entries) {
-      for (const kernel::SessionEntry& entry : entries) {
-        if (contains(wanted.vsds, entry.session)) snapshot_.push_back(entry);
-      }
-    });
-    if (!read) return read;
-    mirror_.on_snapshot_begin(snapshot_.size());
+Status RtoSessions::remove_if(const std::function<bool(const nsrp_session&)>& doomed) {
+  kernel::SessionTable::Cursor cursor;
+  std::vector<kernel::SessionEntry> entries;
+  while (!cursor.at_end()) {
+    if (Status read = table_->read(cursor, kChecksPerCall, entries); !read) return read;
+    std::vector<nsrp_tuple> keys;
+    for (const kernel::SessionEntry& entry : entries) {
+      if (doomed(entry.session)) keys.push_back(entry.key);
+    }
+    if (keys.empty()) continue;
+    if (Status removed = remove(keys); !removed) return removed;
   }
-  const size_t size = std::min(wanted.limit, snapshot_.size() - snapshot_read_);
-  mirror_.on_snapshot(std::span(snapshot_).subspan(snapshot_read_, size));
-  snapshot_read_ += size;
-  if (snapshot_read_ < snapshot_.size()) return {};
-  mirror_.on_snapshot_end();
-  snapshot_ = {};
-  snapshot_read_ = 0;
   return {};
 }
 
-Result<bool> RtoSessions::check_adopted() {
+// Changes are told in the order in which they happened, also against what is read here: the ring first.
+Status RtoSessions::read(const rto::ReadSessions& wanted) {
+  drain_ring();
+  if (wanted.from_start) {
+    sync_cursor_ = {};
+    mirror_.on_snapshot_begin(counted_);
+  }
+  std::vector<kernel::SessionEntry> entries;
+  if (Status read = table_->read(sync_cursor_, wanted.limit, entries); !read) return read;
+  std::erase_if(entries, [&](const auto& entry) { return !contains(wanted.vsds, entry.session); });
+  mirror_.on_snapshot(entries);
+  if (sync_cursor_.at_end()) mirror_.on_snapshot_end();
+  return {};
+}
+
+Result<bool> RtoSessions::check_some() {
   const Instant now = io::now();
-  std::vector<nsrp_tuple> ended;
-  for (size_t i = 0; i < kAdoptedPerCall && !adopted_.empty(); ++i) {
-    const nsrp_tuple key = adopted_.back();
-    adopted_.pop_back();
-    const Result<bool> exists = conntrack_->exists(key);
-    if (!exists) return fail(exists.error());
-    if (!*exists) on_destroyed(key, now, ended);
+  std::vector<kernel::SessionEntry> entries;
+  if (Status read = table_->read(check_cursor_, kChecksPerCall, entries); !read) return fail(read.error());
+  std::vector<nsrp_tuple> keys, ended;
+  for (const kernel::SessionEntry& entry : entries) {
+    const uint64_t heard_of = std::max(entry.session.last_seen_ns, entry.session.exported_ns);
+    if (first_check_ || heard_of + to_ns(Duration(kFresh)) < to_ns(now)) keys.push_back(entry.key);
+  }
+  const Result<std::vector<bool>> exist = conntrack_->exist(keys);
+  if (!exist) return fail(exist.error());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (!(*exist)[i]) on_destroyed(keys[i], now, ended);
   }
   if (!ended.empty()) {
     if (Status removed = table_->remove(ended); !removed) return fail(removed.error());
   }
-  if (adopted_.empty()) adopted_ = {};
-  return !adopted_.empty();
+  if (!check_cursor_.at_end()) return !first_check_;
+  check_cursor_ = {};
+  first_check_ = false;
+  return true;
+}
+
+Result<size_t> RtoSessions::count() {
+  const Result<size_t> counted = table_->count();
+  if (counted) counted_ = *counted;
+  return counted;
+}
+
+size_t RtoSessions::room() {
+  const auto left = [](size_t capacity, size_t used) { return capacity > used ? capacity - used : 0; };
+  const Result<size_t> limit = conntrack_->capacity(), used = conntrack_->count();
+  const size_t in_table = left(table_->capacity(), counted_);
+  return limit && used ? std::min(in_table, left(*limit, *used)) : in_table;
 }
 
 }  // namespace nsrp::daemon

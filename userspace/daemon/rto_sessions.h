@@ -3,6 +3,7 @@
 // carries out what it asks for. Lives on the RTO thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,30 +34,40 @@ class RtoSessions {
   Status sweep_dirty();  // a look at every record, when the ring was full since the last time
   Status take_destroyed();
 
-  // What the mirror wants. Failures of single sessions are counted in failed().
-  void install(const rto::Install& wanted);
+  // What the mirror wants. install() and retry_refused() return how many sessions could not be installed for good.
+  uint64_t install(const rto::Install& wanted);
   Status remove(std::span<const nsrp_tuple> keys);
   void restate(std::span<const nsrp_tuple> keys);
+  Status clear(rto::VsdSet vsds);  // every session of these
   void sync_started();
   void sync_aborted() { syncing_ = false; }
   Status sync_finished(rto::VsdSet vsds);
   Status read(const rto::ReadSessions& wanted);
   // Conntrack refuses an entry while a flow that has ended at the peer still holds its tuple here (a NAT port given to
   // the next client). Called now and then, it tries once more.
-  void retry_refused();
+  uint64_t retry_refused();
 
-  // Deletes records left by an earlier run whose conntrack entry has gone since, some at each call; false: no more.
-  Result<bool> check_adopted();
-  Result<size_t> count() const { return table_->count(); }
-  uint64_t failed() const { return failed_; }
+  // Looks at some records at each call and deletes those whose conntrack entry went in silence: while no daemon ran, or
+  // because it is older than the first one. True: all records there were at the beginning have been looked at.
+  Result<bool> check_some();
+  Result<size_t> count();
+  // How many more sessions the tables have room for, by the latest count().
+  size_t room();
   const std::string& last_failure() const { return last_failure_; }
 
  private:
+  struct Refused {
+    rto::Session session;
+    unsigned attempts;
+  };
+
   RtoSessions(const kernel::Datapath& datapath, rto::Mirror& mirror) : datapath_(datapath), mirror_(mirror) {}
   void on_destroyed(const nsrp_tuple& key, Instant now, std::vector<nsrp_tuple>& ended);
   uint64_t install_all(std::vector<rto::Session> sessions);
-  Status remove_stale(rto::VsdSet vsds);
-  size_t install_in_conntrack(const std::vector<rto::Session>& sessions);
+  uint64_t install_in_conntrack(std::vector<Refused> wanted, std::span<const uint32_t> known_status);
+  uint64_t store(std::vector<rto::Session>& sessions, std::vector<uint32_t>& known_status);
+  void forget(std::span<const nsrp_tuple> keys);
+  Status remove_if(const std::function<bool(const nsrp_session&)>& doomed);
 
   const kernel::Datapath& datapath_;
   rto::Mirror& mirror_;
@@ -66,11 +77,10 @@ class RtoSessions {
   uint64_t ring_full_ = 0;  // the counter, when the last sweep began
   uint64_t sync_started_ns_ = 0;
   bool syncing_ = false;  // what is stale is still there
-  std::vector<rto::Session> refused_;
-  std::vector<rto::Session> snapshot_;
-  size_t snapshot_read_ = 0;
-  std::vector<nsrp_tuple> adopted_;
-  uint64_t failed_ = 0;
+  std::vector<Refused> refused_;
+  kernel::SessionTable::Cursor sync_cursor_, check_cursor_;
+  bool first_check_ = true;
+  size_t counted_ = 0;
   std::string last_failure_;
 };
 

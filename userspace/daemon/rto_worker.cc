@@ -17,17 +17,33 @@ namespace {
 // Changes are taken from the ring this often while they come: a wake-up for each would cost more than it brings.
 constexpr milliseconds kRingPause{1};
 constexpr milliseconds kSweepInterval{100};
-constexpr milliseconds kAdoptedInterval{100};
+// The records an earlier run left are looked through soon; later on what ends in silence is rare.
+constexpr milliseconds kFirstCheckInterval{50}, kCheckInterval{1000};
 constexpr milliseconds kCountInterval{500};
 constexpr int kCountShare = 20;  // counting takes at most this fraction of the thread's time
 constexpr seconds kComplaintInterval{10};
+
+std::vector<std::unique_ptr<RtoClass>> make_classes() {
+  std::vector<std::unique_ptr<RtoClass>> classes;
+  for (const RtoClassEntry& entry : rto_classes()) {
+    if (entry.make != nullptr) classes.push_back(entry.make());
+  }
+  return classes;
+}
+
+std::vector<rto::ObjectRules> rules_of(const std::vector<std::unique_ptr<RtoClass>>& classes) {
+  std::vector<rto::ObjectRules> rules;
+  for (const auto& each : classes) rules.push_back(each->rules());
+  return rules;
+}
 
 }  // namespace
 
 struct RtoWorker::Impl {
   RtoCallbacks callbacks;
   std::unique_ptr<io::Loop> loop;
-  rto::Mirror mirror{rto::MirrorSettings{}};
+  std::vector<std::unique_ptr<RtoClass>> classes = make_classes();  // all but sessions
+  rto::Mirror mirror{rto::MirrorSettings{}, rules_of(classes)};
   rto::MirrorSettings settings;
   std::optional<RtoPeer> peer;
   std::unique_ptr<RtoSessions> sessions;
@@ -37,6 +53,9 @@ struct RtoWorker::Impl {
   io::Loop::TimerId deadline_timer = 0;
   Instant last_complaint;
   uint64_t complained_of = 0;
+  bool degraded = false;
+  bool clear_on_inactive = false;
+  rto::VsdSet mastered;
   size_t counted = 0;
 
   mutable std::mutex view_mutex;
@@ -44,6 +63,9 @@ struct RtoWorker::Impl {
   std::thread thread;
 
   void open_channel();
+  void start_classes();
+  RtoClass* class_of(rto::ClassId id);
+  void resync(const std::string& name);
   void begin();
   void configure_channel();
   void pump();
@@ -55,6 +77,8 @@ struct RtoWorker::Impl {
   void carry_out(rto::SyncStarted&) { sessions->sync_started(); }
   void carry_out(rto::SyncFinished& finished) { complain(sessions->sync_finished(finished.vsds)); }
   void carry_out(rto::ReadSessions& read);
+  void carry_out(rto::ApplyObjects& apply) { class_of(apply.id)->apply(apply.objects); }
+  void carry_out(rto::WithdrawObjects& withdraw) { class_of(withdraw.id)->withdraw(withdraw.objects); }
   void carry_out(rto::InSync& in_sync) { callbacks.on_in_sync(in_sync.value, in_sync.peer); }
   void carry_out(rto::BarrierDone& done) { callbacks.on_barrier_done(done.id); }
   void carry_out(rto::CloseChannel& close) { channel->close(close.reason); }
@@ -62,11 +86,13 @@ struct RtoWorker::Impl {
   void on_ring();
   void on_destroyed();
   void take_all_changes();
+  void set_mastered(rto::VsdSet vsds);
   void sweep();
-  void check_adopted();
+  void check_some();
   void count();
   void complain(const Status& status);
   void complain_of_failed_sessions();
+  void report_degradation(const rto::MirrorView& now);
   void publish();
 };
 
@@ -94,11 +120,36 @@ void RtoWorker::Impl::open_channel() {
                                           });
 }
 
+void RtoWorker::Impl::start_classes() {
+  for (const auto& each : classes) {
+    const rto::ClassId id = each->rules().id;
+    const Status started =
+        each->start(*loop, {.changed = [this, id](const rto::Object& o) { mirror.on_local_object(id, o); },
+                            .ended = [this, id](const rto::EndedObject& o) { mirror.on_local_object_end(id, o); },
+                            .told = [this] { pump(); },
+                            .trouble = [this](const Status& status) { complain(status); }});
+    complain(started);
+  }
+}
+
+RtoClass* RtoWorker::Impl::class_of(rto::ClassId id) {
+  const auto found = std::find_if(classes.begin(), classes.end(), [&](auto& each) { return each->rules().id == id; });
+  return found->get();  // the mirror speaks of no other
+}
+
+void RtoWorker::Impl::resync(const std::string& name) {
+  if (name == "all" || name == "session") mirror.resync(rto::ClassId::kSession);
+  for (const auto& each : classes) {
+    if (name == "all" || name == each->rules().name) mirror.resync(each->rules().id);
+  }
+}
+
 void RtoWorker::Impl::begin() {
+  start_classes();
   destroyed_watch = loop->watch(sessions->destroyed_fd(), io::Loop::kReadable, [this] { on_destroyed(); });
   on_ring();
   sweep();
-  check_adopted();
+  check_some();
   count();
   loop->run();
 }
@@ -128,7 +179,7 @@ void RtoWorker::Impl::carry_out(rto::MirrorActions actions) {
 }
 
 void RtoWorker::Impl::carry_out(rto::Install& install) {
-  sessions->install(install);
+  carry_out(mirror.on_installed(sessions->install(install)));
   complain_of_failed_sessions();
 }
 
@@ -162,24 +213,25 @@ void RtoWorker::Impl::take_all_changes() {
 
 void RtoWorker::Impl::sweep() {
   complain(sessions->sweep_dirty());
-  sessions->retry_refused();
+  carry_out(mirror.on_given_up(sessions->retry_refused()));
   complain_of_failed_sessions();
   pump();
   loop->call_at(io::now() + kSweepInterval, [this] { sweep(); });
 }
 
-void RtoWorker::Impl::check_adopted() {
-  const Result<bool> more = sessions->check_adopted();
-  if (!more) return complain(fail(more.error()));
+void RtoWorker::Impl::check_some() {
+  const Result<bool> all = sessions->check_some();
+  if (!all) complain(fail(all.error()));
   pump();
-  if (*more) loop->call_at(io::now() + kAdoptedInterval, [this] { check_adopted(); });
+  loop->call_at(io::now() + (all.value_or(true) ? kCheckInterval : kFirstCheckInterval), [this] { check_some(); });
 }
 
 void RtoWorker::Impl::count() {
   const Instant before = io::now();
   const Result<size_t> number = sessions->count();
   if (number) counted = *number;
-  publish();
+  if (mirror.view().missing > 0) carry_out(mirror.on_room(io::now(), sessions->room()));
+  pump();
   const Duration pause = std::max(Duration(kCountInterval), (io::now() - before) * kCountShare);
   loop->call_at(io::now() + pause, [this] { count(); });
 }
@@ -192,7 +244,7 @@ void RtoWorker::Impl::complain(const Status& status) {
 }
 
 void RtoWorker::Impl::complain_of_failed_sessions() {
-  const uint64_t failed = sessions->failed();
+  const uint64_t failed = mirror.view().failed;
   const Instant now = io::now();
   if (failed == complained_of || now < last_complaint + kComplaintInterval) return;
   last_complaint = now;
@@ -200,8 +252,21 @@ void RtoWorker::Impl::complain_of_failed_sessions() {
                      " cause=\"" + sessions->last_failure() + "\"");
 }
 
+// Told once when copies begin to be missing here, and once when they are all there again.
+void RtoWorker::Impl::report_degradation(const rto::MirrorView& now) {
+  if (now.missing > 0 && !degraded) {
+    degraded = true;
+    callbacks.on_event("copy=degraded missing=" + std::to_string(now.missing) + " cause=\"" + sessions->last_failure() +
+                       "\"");
+  } else if (degraded && now.in_sync) {
+    degraded = false;
+    callbacks.on_event("copy=complete");
+  }
+}
+
 void RtoWorker::Impl::publish() {
   const RtoView now{mirror.view(), counted};
+  report_degradation(now.mirror);
   const std::lock_guard lock(view_mutex);
   view = now;
 }
@@ -254,15 +319,28 @@ void RtoWorker::set_settings(rto::MirrorSettings settings) {
   });
 }
 
+void RtoWorker::set_clear_on_inactive(bool on) {
+  impl_->loop->post([impl = impl_.get(), on] { impl->clear_on_inactive = on; });
+}
+
 void RtoWorker::set_mastered(const std::set<VsdId>& mastered) {
   rto::VsdSet vsds;
   for (const VsdId vsd : mastered) vsds.insert(vsd);
   impl_->loop->post([impl = impl_.get(), vsds] {
-    impl->take_all_changes();  // while what was mastered until now still counts
-    impl->sessions->set_mastered(vsds);
-    impl->carry_out(impl->mirror.set_mastered(vsds));
+    impl->set_mastered(vsds);
     impl->pump();
   });
+}
+
+void RtoWorker::Impl::set_mastered(rto::VsdSet vsds) {
+  take_all_changes();  // while what was mastered until now still counts
+  const rto::VsdSet lost = std::exchange(mastered, vsds) - vsds;
+  sessions->set_mastered(vsds);
+  for (const auto& each : classes) each->set_mastered(vsds);
+  carry_out(mirror.set_mastered(vsds));
+  if (!clear_on_inactive || lost.empty()) return;
+  complain(sessions->clear(lost));
+  carry_out(mirror.fetch());
 }
 
 void RtoWorker::begin_barrier(uint64_t id) {
@@ -273,11 +351,32 @@ void RtoWorker::begin_barrier(uint64_t id) {
   });
 }
 
-void RtoWorker::resync() {
-  impl_->loop->post([impl = impl_.get()] {
-    impl->mirror.resync();
+void RtoWorker::set_vsis(std::vector<RtoVsi> vsis) {
+  impl_->loop->post([impl = impl_.get(), vsis = std::move(vsis)] {
+    for (const auto& each : impl->classes) each->set_vsis(vsis);
     impl->pump();
   });
+}
+
+Status RtoWorker::resync(const std::string& name, bool from_peer) {
+  const auto classes = rto_classes();
+  const auto entry = std::find_if(classes.begin(), classes.end(), [&](const auto& each) { return each.name == name; });
+  if (name != "all" && entry == classes.end()) return fail("there is no class \"" + name + "\" of run-time objects");
+  if (name != "all" && !entry->built_in) {
+    return fail("run-time objects of class " + name + " are not mirrored by this build");
+  }
+  if (view().mirror.state != rto::MirrorState::kActive) {
+    return fail("the RTO mirror is not active; see \"get nsrp rto-mirror\"");
+  }
+  impl_->loop->post([impl = impl_.get(), name, from_peer] {
+    if (from_peer) {
+      impl->carry_out(impl->mirror.fetch());
+    } else {
+      impl->resync(name);
+    }
+    impl->pump();
+  });
+  return {};
 }
 
 RtoView RtoWorker::view() const {

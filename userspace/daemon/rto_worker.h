@@ -15,10 +15,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/result.h"
 #include "daemon/rto_channel.h"
+#include "daemon/rto_classes.h"
 #include "kernel/datapath.h"
 #include "rto/mirror.h"
 
@@ -44,10 +46,17 @@ class RtoWorker {
 
   void set_peer(std::optional<RtoPeer> peer);
   void set_settings(rto::MirrorSettings settings);
+  // `set nsrp rto-mirror session clear-on-inactive`: the sessions of a VSD that this device loses end here; what its
+  // new master has of them comes back through the mirror.
+  void set_clear_on_inactive(bool on);
   void set_mastered(const std::set<VsdId>& mastered);
   // on_barrier_done(id) follows once the peer has every session there was at the time of the call.
   void begin_barrier(uint64_t id);
-  void resync();
+  // Where the VSIs are on this device.
+  void set_vsis(std::vector<RtoVsi> vsis);
+  // `exec nsrp sync rto NAME [from peer]`: sends a class ("all": every one) again, or has the peer send everything.
+  // Refused with a sentence: an unknown class, one that is not in this build, or a mirror that is off.
+  Status resync(const std::string& name, bool from_peer);
   RtoView view() const;
 
  private:

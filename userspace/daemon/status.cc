@@ -188,6 +188,21 @@ Json vsd_groups_json(const StatusSource& source) {
   return groups;
 }
 
+Json rto_classes_json(const rto::MirrorView& mirror) {
+  Json classes = Json::array();
+  for (const rto::ObjectView& each : mirror.objects) {
+    classes.push_back({{"name", each.name},
+                       {"objects", each.here},
+                       {"held_for_peer", each.held},
+                       {"in_sync", each.in_sync},
+                       {"sent", each.sent},
+                       {"received", each.received},
+                       {"ended", each.ended},
+                       {"refused", each.refused}});
+  }
+  return classes;
+}
+
 Json rto_mirror_json(const StatusSource& source) {
   const rto::MirrorView& mirror = source.rto.mirror;
   return {{"sync", source.config.rto_sync},
@@ -200,7 +215,16 @@ Json rto_mirror_json(const StatusSource& source) {
           {"ended", mirror.ended},
           {"pending", mirror.pending},
           {"cold_sync_total", mirror.cold_sync_total},
-          {"cold_sync_received", mirror.cold_sync_received}};
+          {"cold_sync_received", mirror.cold_sync_received},
+          {"missing", mirror.missing},
+          {"refused", mirror.refused},
+          {"failed", mirror.failed},
+          {"unsendable", mirror.unsendable},
+          {"hb_interval_s", source.config.rto_hb_interval_s},
+          {"hb_threshold", source.config.rto_hb_threshold},
+          {"session_off", source.config.rto_session_off},
+          {"clear_on_inactive", source.config.rto_clear_on_inactive},
+          {"classes", rto_classes_json(mirror)}};
 }
 
 Json monitor_json(const StatusSource& source) {

@@ -188,7 +188,20 @@ std::string rto_mirror_text(const Json& mirror) {
       << (text_of(mirror.at("peer")).empty() ? "none" : text_of(mirror.at("peer"))) << ", sent " << mirror.at("sent")
       << ", received " << mirror.at("received") << ", ended " << mirror.at("ended") << ", pending "
       << mirror.at("pending") << ", cold sync " << mirror.at("cold_sync_received") << " of "
-      << mirror.at("cold_sync_total") << "\n";
+      << mirror.at("cold_sync_total") << "\n  heartbeat interval " << mirror.at("hb_interval_s")
+      << " s, lost threshold " << mirror.at("hb_threshold") << ", session "
+      << on_off(!mirror.at("session_off").get<bool>()) << ", clear-on-inactive "
+      << on_off(mirror.at("clear_on_inactive")) << "\n";
+  if (mirror.at("missing") != 0) {
+    out << "  degraded: at least " << mirror.at("missing") << " sessions of the peer are missing here\n";
+  }
+  out << "  not installed " << mirror.at("failed") << ", refused " << mirror.at("refused") << ", unsendable "
+      << mirror.at("unsendable") << "\n";
+  for (const Json& each : mirror.at("classes")) {
+    out << "  " << text_of(each.at("name")) << ": " << each.at("objects") << " here, " << each.at("held_for_peer")
+        << " held for the peer, in sync " << yes_no(each.at("in_sync")) << ", sent " << each.at("sent") << ", received "
+        << each.at("received") << ", ended " << each.at("ended") << ", refused " << each.at("refused") << "\n";
+  }
   return folded(out.str());
 }
 

@@ -46,13 +46,20 @@ struct Conntrack::Impl {
   ctnetlink::Channel channel;
   UniqueFd events;
 
-  using Entries = std::vector<const SessionEntry*>;
+  // Entries of one call of install(), by their place in it.
+  using Places = std::vector<size_t>;
   using Found = std::vector<std::optional<ctnetlink::Entry>>;
-  Result<Found> look_up(const Entries& entries);
-  // Each tries `entries`, counts what is settled, and returns what is to be tried anew.
-  Result<Entries> create(const Entries& entries, uint32_t min_timeout_s, InsertResult& result);
-  Result<Entries> settle_existing(const Entries& entries, uint32_t min_timeout_s, bool last, InsertResult& result);
-  Result<Entries> update(const Entries& entries, const Found& found, uint32_t min_timeout_s, InsertResult& result);
+  struct Task {
+    std::span<const SessionEntry> entries;
+    uint32_t min_timeout_s;
+    InsertResult result;
+    void fail(size_t place, int error) { result.failures.push_back({place, error}); }
+  };
+  Result<Found> look_up(std::span<const nsrp_tuple> keys);
+  // Each tries `places`, counts what is settled, and returns what is to be tried anew.
+  Result<Places> create(Task& task, const Places& places);
+  Result<Places> settle_existing(Task& task, const Places& places, bool last);
+  Result<Places> update(Task& task, const Places& places, std::span<const uint32_t> status);
 };
 
 Conntrack::Conntrack() = default;
@@ -74,113 +81,116 @@ Result<std::unique_ptr<Conntrack>> Conntrack::open() {
   return self;
 }
 
-Result<InsertResult> Conntrack::install(std::span<const SessionEntry> entries, uint32_t min_timeout_s) {
-  InsertResult result;
-  Impl::Entries pending;
-  for (const SessionEntry& entry : entries) {
-    if (ctnetlink::consistent(entry)) {
-      pending.push_back(&entry);
+Result<InsertResult> Conntrack::install(std::span<const SessionEntry> entries, uint32_t min_timeout_s,
+                                        std::span<const uint32_t> known_status) {
+  Impl::Task task{entries, min_timeout_s, {}};
+  Impl::Places pending, known;
+  std::vector<uint32_t> status;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (!ctnetlink::consistent(entries[i])) {
+      task.fail(i, EINVAL);
+    } else if (i < known_status.size() && known_status[i] != 0) {
+      known.push_back(i);
+      status.push_back(known_status[i]);
     } else {
-      ++result.failed;
-      result.last_errno = EINVAL;
+      pending.push_back(i);
     }
   }
+  const auto unknown = impl_->update(task, known, status);
+  if (!unknown) return fail(unknown.error());
+  pending.insert(pending.end(), unknown->begin(), unknown->end());
   for (int round = 1; round <= kRounds && !pending.empty(); ++round) {
-    auto existing = impl_->create(pending, min_timeout_s, result);
+    auto existing = impl_->create(task, pending);
     if (!existing) return fail(existing.error());
-    auto again = impl_->settle_existing(*existing, min_timeout_s, round == kRounds, result);
+    auto again = impl_->settle_existing(task, *existing, round == kRounds);
     if (!again) return fail(again.error());
     pending = std::move(*again);
   }
-  return result;
+  return std::move(task.result);
 }
 
-Result<Conntrack::Impl::Entries> Conntrack::Impl::create(const Entries& entries, uint32_t min_timeout_s,
-                                                         InsertResult& result) {
-  const auto verdicts = channel.run(entries.size(), [&](nlmsghdr* message, size_t i) {
-    ctnetlink::write_create(message, *entries[i], min_timeout_s);
+Result<Conntrack::Impl::Places> Conntrack::Impl::create(Task& task, const Places& places) {
+  const auto verdicts = channel.run(places.size(), [&](nlmsghdr* message, size_t i) {
+    ctnetlink::write_create(message, task.entries[places[i]], task.min_timeout_s);
   });
   if (!verdicts) return fail(verdicts.error());
-  Entries existing;
-  for (size_t i = 0; i < entries.size(); ++i) {
+  Places existing;
+  for (size_t i = 0; i < places.size(); ++i) {
     const int error = (*verdicts)[i];
     if (error == 0) {
-      ++result.installed;
+      ++task.result.installed;
     } else if (error == EEXIST) {
-      existing.push_back(entries[i]);
+      existing.push_back(places[i]);
     } else {
-      ++result.failed;
-      result.last_errno = error;
+      task.fail(places[i], error);
     }
   }
   return existing;
 }
 
 // The kernel says "exists" for two things: the flow is known already, or one of its two tuples belongs to another flow.
-Result<Conntrack::Impl::Entries> Conntrack::Impl::settle_existing(const Entries& entries, uint32_t min_timeout_s,
-                                                                  bool last, InsertResult& result) {
-  if (entries.empty()) return Entries{};
-  const auto found = look_up(entries);
+Result<Conntrack::Impl::Places> Conntrack::Impl::settle_existing(Task& task, const Places& places, bool last) {
+  if (places.empty()) return Places{};
+  std::vector<nsrp_tuple> keys;
+  for (const size_t place : places) keys.push_back(task.entries[place].key);
+  const auto found = look_up(keys);
   if (!found) return fail(found.error());
 
-  Entries again, to_update;
-  Found to_update_found;
+  Places again, to_update;
+  std::vector<uint32_t> status;
   std::vector<nsrp_tuple> to_delete;
-  for (size_t i = 0; i < entries.size(); ++i) {
+  for (size_t i = 0; i < places.size(); ++i) {
     const auto& present = (*found)[i];
-    const bool known = present && ctnetlink::same(present->original, entries[i]->key);
-    if (known && ctnetlink::same(present->reply, entries[i]->session.reply)) {
-      to_update.push_back(entries[i]);
-      to_update_found.push_back(present);
+    const bool known = present && ctnetlink::same(present->original, keys[i]);
+    if (known && ctnetlink::same(present->reply, task.entries[places[i]].session.reply)) {
+      to_update.push_back(places[i]);
+      status.push_back(present->status);
     } else if (last || (present && !known)) {  // its tuple is another flow's reply
-      ++result.failed;
-      result.last_errno = EEXIST;
+      task.fail(places[i], EEXIST);
     } else {
       // Known with another translation, which cannot be changed in place: it goes, and is created again. Not found at
       // all: it ended meanwhile, or another flow has its reply tuple; the next attempt tells.
-      if (known) to_delete.push_back(entries[i]->key);
-      again.push_back(entries[i]);
+      if (known) to_delete.push_back(keys[i]);
+      again.push_back(places[i]);
     }
   }
   const auto deleted = channel.run(
       to_delete.size(), [&](nlmsghdr* message, size_t i) { ctnetlink::write_delete(message, to_delete[i]); });
   if (!deleted) return fail(deleted.error());
-  const auto changed = update(to_update, to_update_found, min_timeout_s, result);
+  const auto changed = update(task, to_update, status);
   if (!changed) return fail(changed.error());
   if (last) {
-    result.failed += changed->size();
-    if (!changed->empty()) result.last_errno = EBUSY;
+    for (const size_t place : *changed) task.fail(place, EBUSY);
   } else {
     again.insert(again.end(), changed->begin(), changed->end());
   }
   return again;
 }
 
-Result<Conntrack::Impl::Entries> Conntrack::Impl::update(const Entries& entries, const Found& found,
-                                                         uint32_t min_timeout_s, InsertResult& result) {
-  const auto verdicts = channel.run(entries.size(), [&](nlmsghdr* message, size_t i) {
-    ctnetlink::write_update(message, *entries[i], min_timeout_s, found[i]->status);
+Result<Conntrack::Impl::Places> Conntrack::Impl::update(Task& task, const Places& places,
+                                                        std::span<const uint32_t> status) {
+  const auto verdicts = channel.run(places.size(), [&](nlmsghdr* message, size_t i) {
+    ctnetlink::write_update(message, task.entries[places[i]], task.min_timeout_s, status[i]);
   });
   if (!verdicts) return fail(verdicts.error());
-  Entries again;
-  for (size_t i = 0; i < entries.size(); ++i) {
+  Places again;
+  for (size_t i = 0; i < places.size(); ++i) {
     const int error = (*verdicts)[i];
     if (error == 0) {
-      ++result.installed;
-    } else if (error == ENOENT || error == EBUSY) {  // ended, or its status grew, since we looked
-      again.push_back(entries[i]);
+      ++task.result.installed;
+    } else if (error == ENOENT || error == EBUSY) {  // ended, or its status grew, since it was looked at
+      again.push_back(places[i]);
     } else {
-      ++result.failed;
-      result.last_errno = error;
+      task.fail(places[i], error);
     }
   }
   return again;
 }
 
-Result<Conntrack::Impl::Found> Conntrack::Impl::look_up(const Entries& entries) {
-  Found found(entries.size());
+Result<Conntrack::Impl::Found> Conntrack::Impl::look_up(std::span<const nsrp_tuple> keys) {
+  Found found(keys.size());
   const auto verdicts = channel.run(
-      entries.size(), [&](nlmsghdr* message, size_t i) { ctnetlink::write_get(message, entries[i]->key); },
+      keys.size(), [&](nlmsghdr* message, size_t i) { ctnetlink::write_get(message, keys[i]); },
       [&](const nlmsghdr* message, size_t i) { found[i] = ctnetlink::parse_entry(message); });
   if (!verdicts) return fail(verdicts.error());
   return found;
@@ -197,11 +207,18 @@ Status Conntrack::remove(std::span<const nsrp_tuple> keys) {
 }
 
 Result<bool> Conntrack::exists(const nsrp_tuple& key) {
-  SessionEntry entry{};
-  entry.key = key;
-  const auto found = impl_->look_up({&entry});
+  const auto found = exist(std::span(&key, 1));
   if (!found) return fail(found.error());
-  return found->front() && ctnetlink::same(found->front()->original, key);
+  return found->front();
+}
+
+Result<std::vector<bool>> Conntrack::exist(std::span<const nsrp_tuple> keys) {
+  const auto found = impl_->look_up(keys);
+  if (!found) return fail(found.error());
+  std::vector<bool> exist;
+  for (size_t i = 0; i < keys.size(); ++i)
+    exist.push_back((*found)[i] && ctnetlink::same((*found)[i]->original, keys[i]));
+  return exist;
 }
 
 Result<size_t> Conntrack::count() {
@@ -213,6 +230,12 @@ Result<size_t> Conntrack::count() {
   if (verdicts->front() != 0)
     return fail(std::string("cannot count conntrack entries: ") + std::strerror(verdicts->front()));
   return count;
+}
+
+Result<size_t> Conntrack::capacity() {
+  const auto limit = Sysctls::read("netfilter/nf_conntrack_max");
+  if (!limit) return fail(limit.error());
+  return *limit > 0 ? static_cast<size_t>(*limit) : SIZE_MAX;  // 0: no limit
 }
 
 int Conntrack::destroy_fd() const {

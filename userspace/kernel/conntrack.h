@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "kernel/session_table.h"
@@ -13,9 +14,12 @@
 namespace nsrp::kernel {
 
 struct InsertResult {
+  struct Failure {
+    size_t index;  // of the entry
+    int error;
+  };
   size_t installed = 0;  // created or updated
-  size_t failed = 0;
-  int last_errno = 0;  // of the last failure
+  std::vector<Failure> failures;
 };
 
 class Conntrack {
@@ -28,16 +32,21 @@ class Conntrack {
   // `min_timeout_s`. An entry with the same original tuple and another translation is replaced. One whose reply tuple
   // belongs to another flow fails (EEXIST), as does what makes no sense as one flow (EINVAL); the others go in.
   // Translation works only where the ruleset has a nat chain (an empty one will do).
-  Result<InsertResult> install(std::span<const SessionEntry> entries, uint32_t min_timeout_s);
+  // `known_status` may name, for each entry, the status with which conntrack has it already, as far as the caller knows
+  // (0: it does not have it). Right, it makes a change one request instead of three; wrong, it costs one more.
+  Result<InsertResult> install(std::span<const SessionEntry> entries, uint32_t min_timeout_s,
+                               std::span<const uint32_t> known_status = {});
   // Deletes by original tuple; entries that are gone already are no error.
   Status remove(std::span<const nsrp_tuple> keys);
   // True when an entry with this original tuple exists.
   Result<bool> exists(const nsrp_tuple& key);
+  Result<std::vector<bool>> exist(std::span<const nsrp_tuple> keys);
   Result<size_t> count();
+  Result<size_t> capacity();  // nf_conntrack_max
 
   // The end of entries, whoever ended them. None is lost: what finds no room in the socket's buffer the kernel keeps,
   // counts against nf_conntrack_max, and delivers later. So read soon. Entries older than the first open() in this
-  // namespace may end in silence. Does not block.
+  // namespace may end in silence: exist() tells. Does not block.
   int destroy_fd() const;
   void consume_destroyed(const std::function<void(const nsrp_tuple&)>& ended);
 

@@ -29,19 +29,21 @@ struct RingBufferFree {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
 
-Status check_layout(int fd, uint32_t key_size, uint32_t value_size) {
+// Returns how many entries there is room for.
+Result<size_t> check_layout(int fd, uint32_t key_size, uint32_t value_size) {
   bpf_map_info info{};
   uint32_t size = sizeof info;
   if (bpf_obj_get_info_by_fd(fd, &info, &size) != 0) return fail(broken("look at", errno));
   if (info.key_size != key_size || info.value_size != value_size)
     return fail("the session table in the kernel has another layout than this program");
-  return {};
+  return info.max_entries;
 }
 
 }  // namespace
 
 struct SessionTable::Impl {
   Maps maps;
+  size_t capacity = 0;
   std::unique_ptr<ring_buffer, RingBufferFree> ring;
   const std::function<void(const SessionEntry&)>* consume = nullptr;
   size_t consumed = 0;
@@ -60,13 +62,14 @@ Result<std::unique_ptr<SessionTable>> SessionTable::open(const Datapath& datapat
 }
 
 Result<std::unique_ptr<SessionTable>> SessionTable::open(const Maps& maps) {
-  if (auto sane = check_layout(maps.sessions, sizeof(nsrp_tuple), sizeof(nsrp_session)); !sane)
-    return fail(sane.error());
+  const auto capacity = check_layout(maps.sessions, sizeof(nsrp_tuple), sizeof(nsrp_session));
+  if (!capacity) return fail(capacity.error());
   if (auto sane = check_layout(maps.reply_index, sizeof(nsrp_tuple), sizeof(nsrp_tuple)); !sane)
     return fail(sane.error());
   std::unique_ptr<SessionTable> self(new SessionTable);
   self->impl_ = std::make_unique<Impl>();
   self->impl_->maps = maps;
+  self->impl_->capacity = *capacity;
   self->impl_->ring.reset(ring_buffer__new(maps.session_events, &Impl::on_event, self->impl_.get(), nullptr));
   if (!self->impl_->ring) return fail(broken("listen to", errno));
   return self;
@@ -104,31 +107,38 @@ std::optional<nsrp_session> SessionTable::find(const nsrp_tuple& key) const {
   return impl_->look_up(key);
 }
 
-Status SessionTable::for_each(const std::function<void(std::span<const SessionEntry>)>& visit) const {
-  size_t room = kReadBatch;
-  std::vector<nsrp_tuple> keys(room);
-  std::vector<nsrp_session> values(room);
-  std::vector<SessionEntry> entries;
-  nsrp_tuple position{}, next{};  // the kernel's bookmark: at most the size of a key
-  for (bool first = true, more = true; more;) {
+Status SessionTable::read(Cursor& cursor, size_t limit, std::vector<SessionEntry>& entries) const {
+  entries.clear();
+  std::vector<nsrp_tuple> keys;
+  std::vector<nsrp_session> values;
+  for (size_t room = std::max<size_t>(limit, 1); !cursor.at_end_;) {
+    keys.resize(room);
+    values.resize(room);
     auto count = static_cast<uint32_t>(room);
-    const int result = bpf_map_lookup_batch(impl_->maps.sessions, first ? nullptr : &position, &next, keys.data(),
-                                            values.data(), &count, nullptr);
+    nsrp_tuple next{};
+    const int result = bpf_map_lookup_batch(impl_->maps.sessions, cursor.begun_ ? &cursor.position_ : nullptr, &next,
+                                            keys.data(), values.data(), &count, nullptr);
     const int error = result == 0 ? 0 : errno;
+    if (error == EINTR || error == EAGAIN) continue;
     if (error == ENOSPC) {  // one hash bucket alone holds more than there is room for
       room *= 2;
-      keys.resize(room);
-      values.resize(room);
       continue;
     }
-    if (error == EINTR || error == EAGAIN) continue;
     if (error != 0 && error != ENOENT) return fail(broken("read", error));
-    more = error == 0;  // ENOENT: these were the last ones
-    entries.resize(count);
-    for (size_t i = 0; i < count; ++i) entries[i] = {keys[i], values[i]};
+    for (size_t i = 0; i < count; ++i) entries.push_back({keys[i], values[i]});
+    cursor.at_end_ = error == ENOENT;  // these were the last ones
+    cursor.position_ = next;
+    cursor.begun_ = true;
+    break;
+  }
+  return {};
+}
+
+Status SessionTable::for_each(const std::function<void(std::span<const SessionEntry>)>& visit) const {
+  std::vector<SessionEntry> entries;
+  for (Cursor cursor; !cursor.at_end();) {
+    if (auto done = read(cursor, kReadBatch, entries); !done) return done;
     if (!entries.empty()) visit(entries);
-    position = next;
-    first = false;
   }
   return {};
 }
@@ -225,6 +235,10 @@ Result<size_t> SessionTable::count() const {
   auto read = for_each([&](std::span<const SessionEntry> entries) { count += entries.size(); });
   if (!read) return fail(read.error());
   return count;
+}
+
+size_t SessionTable::capacity() const {
+  return impl_->capacity;
 }
 
 }  // namespace nsrp::kernel

@@ -33,7 +33,21 @@ class SessionTable {
   size_t consume_events(const std::function<void(const SessionEntry&)>& consume);
 
   std::optional<nsrp_session> find(const nsrp_tuple& key) const;
-  // Every record, in batches (lookup_batch). One that is written meanwhile may be missed or seen twice.
+  // A place in the table, for reading it in steps with any time in between. The place is one of the kernel's hash
+  // buckets, each read under its lock: a record that is there from the first step to the last is read exactly once,
+  // in some state it was in meanwhile; one that comes or goes may be read or not.
+  class Cursor {
+   public:
+    bool at_end() const { return at_end_; }
+
+   private:
+    friend class SessionTable;
+    nsrp_tuple position_{};  // the kernel's bookmark: at most the size of a key
+    bool begun_ = false, at_end_ = false;
+  };
+  // The next records, about `limit` of them, into `entries`, which it empties before. None may be left: at_end() tells.
+  Status read(Cursor& cursor, size_t limit, std::vector<SessionEntry>& entries) const;
+  // Every record, in batches of a few thousand.
   Status for_each(const std::function<void(std::span<const SessionEntry>)>& visit) const;
   // Records with NSRP_SESSION_DIRTY, which it clears. A change that a packet makes in the microsecond between reading
   // and writing back is lost from the record, not from conntrack: the flow's next packet, or the audit, mends it.
@@ -45,6 +59,7 @@ class SessionTable {
   // Keys that are gone already are no error.
   Status remove(std::span<const nsrp_tuple> keys);
   Result<size_t> count() const;  // reads the whole map: a third of a second for a million records
+  size_t capacity() const;
 
  private:
   SessionTable();

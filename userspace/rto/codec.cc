@@ -20,11 +20,17 @@ enum class Type : uint16_t {
   kSyncEnd = 9,
   kBarrier = 10,
   kBarrierAck = 11,
+  kObjectPut = 12,
+  kObjectEnd = 13,
+  kObjectSync = 14,
+  kObjectSyncEnd = 15,
 };
 
 constexpr size_t kHelloBytes = 20;
 constexpr size_t kSyncBeginBytes = 16;
+constexpr size_t kSyncEndBytes = 16;
 constexpr uint8_t kHelloSync = 1;
+constexpr uint8_t kMaxClasses = 16;
 constexpr uint8_t kLastTcpState = 9;  // TCP_CONNTRACK_SYN_SENT2
 
 static_assert(kSessionBytes * kMaxSessionsPerMessage <= kMaxBodyBytes);
@@ -61,7 +67,7 @@ class Writer {
   std::vector<uint8_t>& out_;
 };
 
-// Reads a body whose length has been checked against its type.
+// Reads a body whose length has been checked against its type; where a length depends on the content, left() tells.
 class Reader {
  public:
   explicit Reader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
@@ -75,6 +81,12 @@ class Reader {
   void raw(void* data, size_t size) {
     std::memcpy(data, bytes_.data() + at_, size);
     at_ += size;
+  }
+  size_t left() const { return bytes_.size() - at_; }
+  std::string text(size_t size) {
+    std::string bytes(size, '\0');
+    raw(bytes.data(), size);
+    return bytes;
   }
   nsrp_tuple tuple() {
     nsrp_tuple t{};
@@ -102,7 +114,7 @@ struct Encoder {
     out.number(m.boot_epoch);
     out.number(m.cluster.value);
     out.number(m.sync ? kHelloSync : uint8_t{0});
-    out.number(uint16_t{0});
+    out.number(m.classes.bits());
   }
   void operator()(const ReceiverReady&) { out.header(Type::kReceiverReady, 0, 0); }
   void operator()(const GroupActive&) { out.header(Type::kGroupActive, 0, 0); }
@@ -126,11 +138,50 @@ struct Encoder {
     out.number(m.total);
     out.number(m.vsds.bits());
   }
-  void operator()(const SyncEnd& m) { one_number(Type::kSyncEnd, m.sent); }
+  void operator()(const SyncEnd& m) {
+    out.header(Type::kSyncEnd, kSyncEndBytes, 0);
+    out.number(m.sent);
+    out.number(m.withheld);
+  }
+  void operator()(const ObjectPut& m) {
+    size_t bytes = kObjectClassBytes;
+    for (const Object& object : m.objects) bytes += kObjectHeadBytes + object.key.size() + object.value.size();
+    out.header(Type::kObjectPut, bytes, m.objects.size());
+    object_class(m.id);
+    for (const Object& o : m.objects) object(o.vsd, o.key, o.value);
+  }
+  void operator()(const ObjectEnd& m) {
+    size_t bytes = kObjectClassBytes;
+    for (const EndedObject& ended : m.objects) bytes += kObjectHeadBytes + ended.key.size();
+    out.header(Type::kObjectEnd, bytes, m.objects.size());
+    object_class(m.id);
+    for (const EndedObject& ended : m.objects) object(ended.vsd, ended.key, {});
+  }
+  void operator()(const ObjectSync& m) {
+    out.header(Type::kObjectSync, kObjectSyncBytes, 0);
+    object_class(m.id);
+    out.number(m.vsds.bits());
+  }
+  void operator()(const ObjectSyncEnd& m) {
+    out.header(Type::kObjectSyncEnd, kObjectClassBytes, 0);
+    object_class(m.id);
+  }
   void operator()(const Barrier& m) { one_number(Type::kBarrier, m.id); }
   void operator()(const BarrierAck& m) { one_number(Type::kBarrierAck, m.id); }
 
  private:
+  void object_class(ClassId id) {
+    out.number(static_cast<uint8_t>(id));
+    out.number(uint8_t{0});
+    out.number(uint16_t{0});
+  }
+  void object(VsdId vsd, const std::string& key, const std::string& value) {
+    out.number(vsd.value);
+    out.number(static_cast<uint8_t>(key.size()));
+    out.number(static_cast<uint16_t>(value.size()));
+    out.raw(key.data(), key.size());
+    out.raw(value.data(), value.size());
+  }
   void one_number(Type type, uint64_t value) {
     out.header(type, sizeof value, 0);
     out.number(value);
@@ -173,6 +224,12 @@ std::optional<size_t> body_bytes(const Header& header) {
     const bool in_range = header.count >= 1 && header.count <= kMaxSessionsPerMessage;
     return in_range ? std::optional(header.count * each) : std::nullopt;
   };
+  // Objects are of any length; whether they fill the body exactly shows when they are read.
+  const auto objects = [&] {
+    const bool in_range = header.count >= 1 && header.count <= kMaxObjectsPerMessage &&
+                          header.length >= kObjectClassBytes + header.count * (kObjectHeadBytes + 1);
+    return in_range ? std::optional<size_t>(header.length) : std::nullopt;
+  };
   switch (header.type) {
     case Type::kHello:
       return fixed(kHelloBytes);
@@ -188,6 +245,14 @@ std::optional<size_t> body_bytes(const Header& header) {
     case Type::kSyncBegin:
       return fixed(kSyncBeginBytes);
     case Type::kSyncEnd:
+      return fixed(kSyncEndBytes);
+    case Type::kObjectSync:
+      return fixed(kObjectSyncBytes);
+    case Type::kObjectSyncEnd:
+      return fixed(kObjectClassBytes);
+    case Type::kObjectPut:
+    case Type::kObjectEnd:
+      return objects();
     case Type::kBarrier:
     case Type::kBarrierAck:
       return fixed(sizeof(uint64_t));
@@ -215,8 +280,9 @@ Result<Message> read_hello(Reader in) {
   hello.boot_epoch = in.number<uint64_t>();
   hello.cluster = ClusterId{in.number<uint8_t>()};
   const auto flags = in.number<uint8_t>();
-  if ((flags & ~kHelloSync) != 0 || in.number<uint16_t>() != 0) return fail("an RTO hello has unknown flags");
+  if ((flags & ~kHelloSync) != 0) return fail("an RTO hello has unknown flags");
   hello.sync = flags == kHelloSync;
+  hello.classes = ClassSet::from_bits(in.number<uint16_t>());
   return hello;
 }
 
@@ -253,6 +319,47 @@ Result<Message> read_ended(Reader in, size_t count) {
   return message;
 }
 
+Result<ClassId> read_class(Reader& in) {
+  const auto id = in.number<uint8_t>();
+  const bool reserved = in.number<uint8_t>() != 0 || in.number<uint16_t>() != 0;
+  if (reserved || id == static_cast<uint8_t>(ClassId::kSession) || id >= kMaxClasses) {
+    return fail("an RTO message names no class of objects");
+  }
+  return static_cast<ClassId>(id);
+}
+
+// Objects, or with `ends` their names only, that fill the body exactly.
+Result<std::vector<Object>> read_objects(Reader& in, size_t count, bool ends) {
+  std::vector<Object> objects;
+  for (size_t i = 0; i < count; ++i) {
+    if (in.left() < kObjectHeadBytes) return fail("an RTO message ends within an object");
+    Object object;
+    object.vsd = VsdId{in.number<uint8_t>()};
+    const size_t key = in.number<uint8_t>(), value = in.number<uint16_t>();
+    if (object.vsd.value >= NSRP_MAX_VSDS || key == 0 || (value == 0) != ends || in.left() < key + value) {
+      return fail("an RTO message holds a malformed object");
+    }
+    object.key = in.text(key);
+    object.value = in.text(value);
+    objects.push_back(std::move(object));
+  }
+  if (in.left() != 0) return fail("an RTO message is longer than its objects");
+  return objects;
+}
+
+Result<Message> read_object_message(const Header& header, Reader in) {
+  const Result<ClassId> id = read_class(in);
+  if (!id) return fail(id.error());
+  if (header.type == Type::kObjectSync) return ObjectSync{*id, VsdSet::from_bits(in.number<uint64_t>())};
+  if (header.type == Type::kObjectSyncEnd) return ObjectSyncEnd{*id};
+  Result<std::vector<Object>> objects = read_objects(in, header.count, header.type == Type::kObjectEnd);
+  if (!objects) return fail(objects.error());
+  if (header.type == Type::kObjectPut) return ObjectPut{*id, std::move(*objects)};
+  ObjectEnd end{*id, {}};
+  for (Object& object : *objects) end.objects.push_back({object.vsd, std::move(object.key)});
+  return end;
+}
+
 Result<Message> read_body(const Header& header, std::span<const uint8_t> body) {
   Reader in(body);
   switch (header.type) {
@@ -274,8 +381,15 @@ Result<Message> read_body(const Header& header, std::span<const uint8_t> body) {
       const auto total = in.number<uint64_t>();
       return SyncBegin{total, VsdSet::from_bits(in.number<uint64_t>())};
     }
-    case Type::kSyncEnd:
-      return SyncEnd{in.number<uint64_t>()};
+    case Type::kSyncEnd: {
+      const auto sent = in.number<uint64_t>();
+      return SyncEnd{sent, in.number<uint64_t>()};
+    }
+    case Type::kObjectPut:
+    case Type::kObjectEnd:
+    case Type::kObjectSync:
+    case Type::kObjectSyncEnd:
+      return read_object_message(header, in);
     case Type::kBarrier:
       return Barrier{in.number<uint64_t>()};
     case Type::kBarrierAck:

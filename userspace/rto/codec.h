@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "nsrp/abi/nsrp_abi.h"
+#include "rto/object.h"
 #include "rto/vsd_set.h"
 
 namespace nsrp::rto {
@@ -28,18 +29,23 @@ struct EndedSession {
   VsdId vsd;
 };
 
-inline constexpr uint16_t kVersion = 1;
+inline constexpr uint16_t kVersion = 2;
 inline constexpr size_t kMaxBodyBytes = 1 << 20;
 inline constexpr size_t kMaxSessionsPerMessage = 4096;
 inline constexpr size_t kHeaderBytes = 12;
 inline constexpr size_t kSessionBytes = 100;      // one session of a SessionPut
 inline constexpr size_t kEndedSessionBytes = 44;  // one key of a SessionEnd
+inline constexpr size_t kMaxObjectsPerMessage = 4096;
+inline constexpr size_t kObjectClassBytes = 4;  // which class, before its objects
+inline constexpr size_t kObjectHeadBytes = 4;   // of one object: VSD and lengths
+inline constexpr size_t kObjectSyncBytes = 12;
 
 struct Hello {  // first on every connection, both ways
   UnitId unit;
   ClusterId cluster;
   uint64_t boot_epoch = 0;
   bool sync = false;  // the sender has `rto-mirror sync` on
+  ClassSet classes{};  // it takes objects of these classes
   bool operator==(const Hello&) const = default;
 };
 struct ReceiverReady {};  // r-ready (manual ch. 1, "Setting an RTO Mirror State"); asks for a cold sync each time
@@ -57,7 +63,23 @@ struct SyncBegin {     // a cold sync follows
   VsdSet vsds;         // what it covers: of these, the receiver drops what the sync does not repeat
 };
 struct SyncEnd {
-  uint64_t sent = 0;  // sessions put since SyncBegin
+  uint64_t sent = 0;      // sessions put since SyncBegin
+  uint64_t withheld = 0;  // sessions that exist and could not be put: the receiver's copy is not complete
+};
+struct ObjectPut {  // objects of a class that are new or have changed
+  ClassId id;
+  std::vector<Object> objects;
+};
+struct ObjectEnd {
+  ClassId id;
+  std::vector<EndedObject> objects;
+};
+struct ObjectSync {  // all there is of these VSDs follows; what the receiver holds and is not repeated has gone
+  ClassId id;
+  VsdSet vsds;
+};
+struct ObjectSyncEnd {
+  ClassId id;
 };
 struct Barrier {  // answer with BarrierAck once everything before is installed
   uint64_t id = 0;
@@ -67,7 +89,7 @@ struct BarrierAck {
 };
 
 using Message = std::variant<Hello, ReceiverReady, GroupActive, GroupDetach, RtoHeartbeat, SessionPut, SessionEnd,
-                             SyncBegin, SyncEnd, Barrier, BarrierAck>;
+                             SyncBegin, SyncEnd, ObjectPut, ObjectEnd, ObjectSync, ObjectSyncEnd, Barrier, BarrierAck>;
 
 // Whether a record is one that may be sent: a decoder would refuse what is not.
 bool is_valid(const Session& session);

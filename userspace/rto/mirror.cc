@@ -31,6 +31,10 @@ void Mirror::Impl::reset_connection() {
   control_queue.clear();
   shared = missed = {};
   incoming.reset();
+  missing = 0;
+  sync_complete = false;
+  repair_pause = {};
+  next_repair = {};
   installing = 0;
   unacknowledged.clear();
 }
@@ -56,16 +60,31 @@ void Mirror::Impl::set_in_sync(MirrorActions& out, bool value) {
 }
 
 void Mirror::Impl::stop_sending(MirrorActions& out) {
+  for (ObjectStream& objects : streams) objects.deactivate();
   for (const uint64_t id : sender.deactivate()) out.push_back(BarrierDone{id});
 }
 
 // The receiver's word for "send me everything": r-ready.
 void Mirror::Impl::request_sync(MirrorActions& out) {
   set_in_sync(out, false);
+  sync_complete = false;
   control(out, ReceiverReady{});
 }
 
-Mirror::Mirror(MirrorSettings settings, size_t max_pending) : impl_(std::make_unique<Impl>(settings, max_pending)) {}
+void Mirror::Impl::lack(MirrorActions& out, uint64_t sessions) {
+  missing += sessions;
+  if (missing > 0) set_in_sync(out, false);
+}
+
+// Decided when the last session of a cold sync has been installed, or could not be.
+void Mirror::Impl::sync_settled(MirrorActions& out) {
+  if (!sync_complete || installing > 0) return;
+  if (missing == 0) repair_pause = {};
+  set_in_sync(out, missing == 0);
+}
+
+Mirror::Mirror(MirrorSettings settings, std::vector<ObjectRules> classes, size_t max_pending)
+    : impl_(std::make_unique<Impl>(settings, classes, max_pending)) {}
 Mirror::~Mirror() = default;
 
 MirrorActions Mirror::on_connected(Instant now) {
@@ -75,7 +94,10 @@ MirrorActions Mirror::on_connected(Instant now) {
   impl_->last_heard = now;
   impl_->next_heartbeat = impl_->next_ready = now + impl_->settings.hb_interval;
   const MirrorSettings& own = impl_->settings;
-  impl_->control(out, Hello{own.unit, own.cluster, own.boot_epoch, own.sync});
+  ClassSet classes;
+  classes.insert(ClassId::kSession);
+  for (const ObjectStream& objects : impl_->streams) classes.insert(objects.rules().id);
+  impl_->control(out, Hello{own.unit, own.cluster, own.boot_epoch, own.sync, classes});
   if (impl_->enabled()) impl_->control(out, ReceiverReady{});
   return out;
 }
@@ -106,7 +128,10 @@ MirrorActions Mirror::on_bytes(Instant now, std::span<const uint8_t> bytes) {
 }
 
 bool Mirror::wants_write() const {
-  return impl_->connected && !impl_->closing && (!impl_->control_queue.empty() || impl_->sender.wants_write());
+  const Impl& impl = *impl_;
+  return impl.connected && !impl.closing &&
+         (!impl.control_queue.empty() || impl.sender.wants_write() ||
+          std::any_of(impl.streams.begin(), impl.streams.end(), [](const auto& s) { return s.wants_write(); }));
 }
 
 MirrorActions Mirror::on_writable(Instant, size_t bytes) {
@@ -119,6 +144,9 @@ MirrorActions Mirror::on_writable(Instant, size_t bytes) {
     queue.pop_front();
   }
   std::optional<ReadSessions> read;
+  if (queue.empty()) {
+    for (ObjectStream& objects : impl_->streams) objects.write(send.bytes, bytes - send.bytes.size());
+  }
   if (queue.empty()) read = impl_->sender.write(send.bytes, bytes - send.bytes.size());
   impl_->shared = impl_->shared | impl_->sender.take_synced();
   if (!send.bytes.empty()) out.push_back(std::move(send));
@@ -126,13 +154,36 @@ MirrorActions Mirror::on_writable(Instant, size_t bytes) {
   return out;
 }
 
-void Mirror::on_installed(uint64_t failed) {
+MirrorActions Mirror::on_installed(uint64_t failed) {
+  MirrorActions out;
   impl_->failed += failed;
+  impl_->lack(out, failed);
   if (impl_->installing > 0) --impl_->installing;
-  if (impl_->installing > 0) return;
+  if (impl_->installing > 0) return out;
   for (const uint64_t id : std::exchange(impl_->unacknowledged, {})) {
     append(impl_->control_queue.emplace_back(), BarrierAck{id});
   }
+  impl_->sync_settled(out);
+  return out;
+}
+
+MirrorActions Mirror::on_given_up(uint64_t sessions) {
+  MirrorActions out;
+  impl_->failed += sessions;
+  if (impl_->receiving) impl_->lack(out, sessions);
+  return out;
+}
+
+// A cold sync costs both members much, and with the next session the table may be full again: ever longer pauses.
+MirrorActions Mirror::on_room(Instant now, uint64_t room) {
+  MirrorActions out;
+  Impl& impl = *impl_;
+  const bool may_help = impl.missing > 0 && room >= std::min(impl.missing, kWorthwhileRoom);
+  if (!may_help || !impl.receiving || impl.closing || !impl.sync_complete || now < impl.next_repair) return out;
+  impl.repair_pause = std::clamp<Duration>(2 * impl.repair_pause, kFirstRepairPause, kLastRepairPause);
+  impl.next_repair = now + impl.repair_pause;
+  impl.request_sync(out);
+  return out;
 }
 
 void Mirror::on_local_session(const Session& session) {
@@ -140,6 +191,12 @@ void Mirror::on_local_session(const Session& session) {
 }
 void Mirror::on_local_end(const EndedSession& ended) {
   impl_->sender.end(ended);
+}
+void Mirror::on_local_object(ClassId id, const Object& object) {
+  if (ObjectStream* objects = impl_->stream(id)) objects->change(object);
+}
+void Mirror::on_local_object_end(ClassId id, const EndedObject& ended) {
+  if (ObjectStream* objects = impl_->stream(id)) objects->end(ended);
 }
 void Mirror::on_snapshot_begin(uint64_t total) {
   impl_->sender.snapshot_begin(total);
@@ -155,13 +212,13 @@ MirrorActions Mirror::set_mastered(VsdSet mastered) {
   MirrorActions out;
   const VsdSet gained = mastered - impl_->mastered, lost = impl_->mastered - mastered;
   impl_->mastered = mastered;
-  impl_->sender.set_mastered(mastered);
+  impl_->sender.set_mastered(impl_->told());
+  bool ask = !(lost & impl_->missed).empty();
+  for (ObjectStream& objects : impl_->streams) ask = objects.set_mastered(mastered) || ask;
   if (!(gained - impl_->shared).empty()) impl_->sender.want_sync(gained - impl_->shared);
   if (impl_->incoming) impl_->incoming->refused = impl_->incoming->refused | (impl_->incoming->begin.vsds & gained);
-  if (!(lost & impl_->missed).empty()) {
-    impl_->missed = impl_->missed - lost;
-    impl_->request_sync(out);
-  }
+  impl_->missed = impl_->missed - lost;
+  if (ask) impl_->request_sync(out);
   return out;
 }
 
@@ -174,6 +231,8 @@ MirrorActions Mirror::begin_barrier(uint64_t id) {
 MirrorActions Mirror::on_settings(Instant now, MirrorSettings settings) {
   MirrorActions out;
   const MirrorSettings old = std::exchange(impl_->settings, settings);
+  impl_->sender.set_mastered(impl_->told());
+  if (!old.send_sessions && settings.send_sessions) impl_->sender.restart_sync();
   impl_->next_heartbeat = std::min(impl_->next_heartbeat, now + settings.hb_interval);
   impl_->next_ready = std::min(impl_->next_ready, now + settings.hb_interval);
   const bool same = old.unit == settings.unit && old.cluster == settings.cluster &&
@@ -188,8 +247,15 @@ MirrorActions Mirror::on_settings(Instant now, MirrorSettings settings) {
   return out;
 }
 
-void Mirror::resync() {
-  impl_->sender.restart_sync();
+void Mirror::resync(ClassId id) {
+  if (id == ClassId::kSession) return impl_->sender.restart_sync();
+  if (ObjectStream* objects = impl_->stream(id)) objects->restart_sync();
+}
+
+MirrorActions Mirror::fetch() {
+  MirrorActions out;
+  if (impl_->receiving && !impl_->closing) impl_->request_sync(out);
+  return out;
 }
 
 MirrorActions Mirror::on_time(Instant now) {
@@ -219,9 +285,12 @@ Instant Mirror::next_deadline() const {
 }
 
 MirrorView Mirror::view() const {
+  std::vector<ObjectView> objects;
+  for (const ObjectStream& each : impl_->streams) objects.push_back(each.view());
   return {.state = impl_->state(),
           .sync = impl_->settings.sync,
           .in_sync = impl_->in_sync,
+          .missing = impl_->missing,
           .peer = impl_->peer ? impl_->peer->unit : UnitId{},
           .sent = impl_->sender.sent(),
           .received = impl_->received,
@@ -231,7 +300,8 @@ MirrorView Mirror::view() const {
           .cold_sync_received = impl_->sync_received,
           .refused = impl_->refused,
           .failed = impl_->failed,
-          .unsendable = impl_->sender.unsendable()};
+          .unsendable = impl_->sender.unsendable(),
+          .objects = std::move(objects)};
 }
 
 }  // namespace nsrp::rto

@@ -12,10 +12,14 @@
 // that happen meanwhile flow in between. Whatever the receiver holds of these VSDs and the sync did not repeat is gone
 // at the sender too and is removed. A member that masters nothing sends an empty sync. A receiver is in sync from
 // SyncEnd until the next SyncBegin or the end of the connection. A VSD gained later is synced when the peer cannot
-// have its sessions already.
+// have its sessions already. A receiver that could not install all it was told of (no room), or was not told of all, is
+// not in sync but degraded; once there is room it asks for everything again, ever less often while that does not help.
 //
 // Mastership decides, not where a record came from: after a takeover the new master's table is the truth, with what it
 // had received. A receiver that masters a VSD itself takes nothing of it that could replace a record of its own.
+//
+// Classes of objects other than sessions (rto/object_stream.h) go the same way by the same rules; sessions decide about
+// being in sync.
 //
 // Memory is bounded: changes that wait collapse per session, and beyond kMaxPendingSessions they are dropped for a new
 // cold sync. Hostile or broken input closes the channel.
@@ -32,6 +36,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "rto/codec.h"
+#include "rto/object_stream.h"
 #include "rto/sender.h"
 #include "rto/vsd_set.h"
 
@@ -47,6 +52,7 @@ struct MirrorSettings {
   bool sync = false;
   seconds hb_interval{4};
   unsigned hb_threshold = 16;
+  bool send_sessions = true;  // off: `set nsrp rto-mirror session off`; the peer's are taken all the same
   bool operator==(const MirrorSettings&) const = default;
 };
 
@@ -70,6 +76,14 @@ struct SyncStarted {};  // the peer's cold sync begins: after the actions before
 struct SyncFinished {   // records of these VSDs that were not installed since SyncStarted are to be removed
   VsdSet vsds;
 };
+struct ApplyObjects {  // of the peer
+  ClassId id;
+  std::vector<Object> objects;
+};
+struct WithdrawObjects {
+  ClassId id;
+  std::vector<EndedObject> objects;
+};
 struct InSync {  // changed: an input of the election
   bool value;
   UnitId peer;
@@ -80,25 +94,30 @@ struct BarrierDone {
 struct CloseChannel {  // followed by on_disconnected()
   std::string reason;
 };
-using MirrorAction = std::variant<Send, Install, Remove, Restate, SyncStarted, SyncFinished, ReadSessions, InSync,
-                                  BarrierDone, CloseChannel>;
+using MirrorAction = std::variant<Send, Install, Remove, Restate, SyncStarted, SyncFinished, ReadSessions, ApplyObjects,
+                                  WithdrawObjects, InSync, BarrierDone, CloseChannel>;
 using MirrorActions = std::vector<MirrorAction>;
 
 struct MirrorView {
   MirrorState state;
   bool sync, in_sync;
+  uint64_t missing;  // sessions of the peer's that this device lacks, as far as it knows; not 0: degraded
   UnitId peer;
   uint64_t sent, received, ended, pending, cold_sync_total, cold_sync_received;
-  uint64_t refused;     // the peer's records of VSDs mastered here
-  uint64_t failed;      // the peer's records this device could not install
-  uint64_t unsendable;  // records of this device that no decoder would accept
+  uint64_t refused;                 // the peer's records of VSDs mastered here
+  uint64_t failed;                  // the peer's records this device could not install
+  uint64_t unsendable;              // records of this device that no decoder would accept
+  std::vector<ObjectView> objects;  // the classes other than sessions
 };
 
 class Mirror {
  public:
   static constexpr size_t kMaxPendingSessions = 1 << 18;
+  static constexpr uint64_t kWorthwhileRoom = 4096;  // as many free places are reason enough to try again
+  static constexpr seconds kFirstRepairPause{10}, kLastRepairPause{320};
 
-  explicit Mirror(MirrorSettings settings, size_t max_pending = kMaxPendingSessions);
+  explicit Mirror(MirrorSettings settings, std::vector<ObjectRules> classes = {},
+                  size_t max_pending = kMaxPendingSessions);
   ~Mirror();
 
   [[nodiscard]] MirrorActions on_connected(Instant now);
@@ -107,11 +126,19 @@ class Mirror {
   // The channel has room: at most `bytes` are handed out per call (back-pressure). All sending happens here.
   [[nodiscard]] MirrorActions on_writable(Instant now, size_t bytes);
   bool wants_write() const;
-  void on_installed(uint64_t failed);
+  // `failed` of the sessions of one Install could not be installed.
+  [[nodiscard]] MirrorActions on_installed(uint64_t failed);
+  // Sessions that were installed, in part or for the time being, had to be given up.
+  [[nodiscard]] MirrorActions on_given_up(uint64_t sessions);
+  // Said now and then: this device's tables have room for as many sessions.
+  [[nodiscard]] MirrorActions on_room(Instant now, uint64_t room);
 
   // A session of this device changed or ended. Those of VSDs it does not master are not the mirror's business.
   void on_local_session(const Session& session);
   void on_local_end(const EndedSession& ended);
+  // The same for objects of the other classes. Those of all VSDs are told, at the start all there are.
+  void on_local_object(ClassId id, const Object& object);
+  void on_local_object_end(ClassId id, const EndedObject& ended);
   // Answers to ReadSessions: begin when it says from_start, then records read from now on, end after the last one.
   void on_snapshot_begin(uint64_t total);
   void on_snapshot(std::span<const Session> sessions);
@@ -121,7 +148,9 @@ class Mirror {
   [[nodiscard]] MirrorActions set_mastered(VsdSet mastered);
   [[nodiscard]] MirrorActions begin_barrier(uint64_t id);  // done at once without an active peer
   [[nodiscard]] MirrorActions on_settings(Instant now, MirrorSettings settings);
-  void resync();  // `exec nsrp sync rto session`: sends all sessions again
+  // `exec nsrp sync rto …`: sends all of a class again, or asks the peer to send all of every class.
+  void resync(ClassId id);
+  [[nodiscard]] MirrorActions fetch();
   [[nodiscard]] MirrorActions on_time(Instant now);
   Instant next_deadline() const;
   MirrorView view() const;

@@ -16,9 +16,11 @@ struct Mirror::Impl {
   // More answers than this waiting for room means a peer that asks and never reads.
   static constexpr size_t kMaxControlMessages = 256;
 
-  Impl(MirrorSettings s, size_t max_pending) : settings(s), sender(max_pending) {}
+  Impl(MirrorSettings s, const std::vector<ObjectRules>& classes, size_t max_pending)
+      : settings(s), sender(max_pending), streams(classes.begin(), classes.end()) {}
 
   bool enabled() const { return settings.sync && settings.cluster.value != 0; }
+  VsdSet told() const { return settings.send_sessions ? mastered : VsdSet{}; }  // whose sessions the peer is told of
   MirrorState state() const;
   void reset_connection();
   void control(MirrorActions& out, const Message& message);
@@ -26,6 +28,8 @@ struct Mirror::Impl {
   void set_in_sync(MirrorActions& out, bool value);
   void stop_sending(MirrorActions& out);
   void request_sync(MirrorActions& out);
+  void lack(MirrorActions& out, uint64_t sessions);
+  void sync_settled(MirrorActions& out);
 
   // mirror_receive.cc
   void receive(Instant now, MirrorActions& out, Message message);
@@ -38,13 +42,21 @@ struct Mirror::Impl {
   void on(Instant now, MirrorActions& out, SessionEnd message);
   void on(Instant now, MirrorActions& out, SyncBegin message);
   void on(Instant now, MirrorActions& out, SyncEnd message);
+  void on(Instant, MirrorActions& out, ObjectPut message) { receive_object(out, std::move(message)); }
+  void on(Instant, MirrorActions& out, ObjectEnd message) { receive_object(out, std::move(message)); }
+  void on(Instant, MirrorActions& out, ObjectSync message) { receive_object(out, message); }
+  void on(Instant, MirrorActions& out, ObjectSyncEnd message) { receive_object(out, message); }
+  template <class ObjectMessage>
+  void receive_object(MirrorActions& out, ObjectMessage message);
   void on(Instant now, MirrorActions& out, Barrier message);
   void on(Instant now, MirrorActions& out, BarrierAck message);
   bool may_receive(MirrorActions& out);
+  ObjectStream* stream(ClassId id);
 
   MirrorSettings settings;
   VsdSet mastered;
   Sender sender;
+  std::vector<ObjectStream> streams;  // the other classes
 
   // of the connection
   bool connected = false;
@@ -65,6 +77,11 @@ struct Mirror::Impl {
   };
   std::optional<IncomingSync> incoming;
   uint64_t sync_total = 0, sync_received = 0;  // of the latest one, for the view
+
+  uint64_t missing = 0;        // of what the peer has told or withheld since it last began to tell everything
+  bool sync_complete = false;  // the latest cold sync has ended
+  Duration repair_pause{};     // before room is taken for a reason to begin anew
+  Instant next_repair;
 
   size_t installing = 0;                 // Install actions not answered yet
   std::vector<uint64_t> unacknowledged;  // barriers behind them

@@ -24,15 +24,22 @@ void Mirror::Impl::on(Instant, MirrorActions& out, Hello message) {
 void Mirror::Impl::on(Instant, MirrorActions& out, ReceiverReady) {
   if (!enabled()) return;
   control(out, GroupActive{});
+  shared = {};  // it may have lost any of them
   sender.activate();
+  for (ObjectStream& objects : streams) {
+    if (peer->classes.contains(objects.rules().id)) objects.activate();
+  }
 }
 
 void Mirror::Impl::on(Instant, MirrorActions&, GroupActive) {
-  if (enabled()) receiving = true;
+  if (!enabled()) return;
+  receiving = true;
+  missing = 0;  // all of it comes now
 }
 
 void Mirror::Impl::on(Instant now, MirrorActions& out, GroupDetach) {
-  receiving = false;
+  receiving = sync_complete = false;
+  missing = 0;
   incoming.reset();
   next_ready = now + settings.hb_interval;
   stop_sending(out);
@@ -90,6 +97,7 @@ void Mirror::Impl::on(Instant, MirrorActions& out, SyncBegin message) {
   if (!may_receive(out)) return;
   set_in_sync(out, false);
   incoming = IncomingSync{message, message.vsds & mastered};
+  sync_complete = false;
   out.push_back(SyncStarted{});
   sync_total = message.total;
   sync_received = 0;
@@ -111,8 +119,34 @@ void Mirror::Impl::on(Instant, MirrorActions& out, SyncEnd message) {
     missed = missed & mastered;
     return request_sync(out);
   }
-  set_in_sync(out, true);
+  missing += message.withheld;
+  sync_complete = true;
+  sync_settled(out);
 }
+
+ObjectStream* Mirror::Impl::stream(ClassId id) {
+  for (ObjectStream& objects : streams) {
+    if (objects.rules().id == id) return &objects;
+  }
+  return nullptr;
+}
+
+template <class ObjectMessage>
+void Mirror::Impl::receive_object(MirrorActions& out, ObjectMessage message) {
+  if (!may_receive(out)) return;
+  const ClassId id = message.id;
+  ObjectStream* objects = stream(id);
+  if (objects == nullptr) return close(out, "the peer sent objects of a class this device does not have");
+  ObjectStream::Result result = objects->receive(std::move(message));
+  if (!result.broken.empty()) return close(out, "the peer sent " + result.broken);
+  if (!result.apply.empty()) out.push_back(ApplyObjects{id, std::move(result.apply)});
+  if (!result.withdraw.empty()) out.push_back(WithdrawObjects{id, std::move(result.withdraw)});
+}
+
+template void Mirror::Impl::receive_object(MirrorActions&, ObjectPut);
+template void Mirror::Impl::receive_object(MirrorActions&, ObjectEnd);
+template void Mirror::Impl::receive_object(MirrorActions&, ObjectSync);
+template void Mirror::Impl::receive_object(MirrorActions&, ObjectSyncEnd);
 
 void Mirror::Impl::on(Instant, MirrorActions& out, Barrier message) {
   if (!may_receive(out)) return;

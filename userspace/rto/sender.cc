@@ -8,6 +8,7 @@ namespace nsrp::rto {
 namespace {
 
 constexpr size_t kSyncBeginMessage = kHeaderBytes + 16;
+constexpr size_t kSyncEndMessage = kHeaderBytes + 16;
 constexpr size_t kNumberMessage = kHeaderBytes + 8;
 
 }  // namespace
@@ -90,6 +91,7 @@ void Sender::snapshot(std::span<const Session> sessions) {
       snapshot_.push_back(session);
     } else {
       ++unsendable_;
+      ++sync_withheld_;
     }
   }
 }
@@ -134,6 +136,7 @@ std::optional<ReadSessions> Sender::next_read() {
     sync_wanted_ = false;
     sync_vsds_ = std::exchange(wanted_, {}) & mastered_;
     phase_ = Phase::kAsked;
+    sync_withheld_ = 0;
     return ReadSessions{true, sync_vsds_, kChunkSessions};
   }
   if (phase_ == Phase::kRunning && !reading_ && !read_all_ && snapshot_.empty()) {
@@ -198,8 +201,8 @@ bool Sender::step_snapshot(std::vector<uint8_t>& out, size_t room) {
     return true;
   }
   const bool finished = read_all_ && snapshot_.empty() && outbox_.passed(finish_mark_);
-  if (!finished || room < kNumberMessage) return false;
-  append(out, SyncEnd{sync_sent_});
+  if (!finished || room < kSyncEndMessage) return false;
+  append(out, SyncEnd{sync_sent_, sync_withheld_});
   synced_ = synced_ | sync_vsds_;
   abort_sync();
   return true;

@@ -93,7 +93,7 @@ class Sender {
   VsdSet wanted_;
   Phase phase_ = Phase::kIdle;
   VsdSet sync_vsds_;
-  uint64_t sync_total_ = 0, sync_sent_ = 0;
+  uint64_t sync_total_ = 0, sync_sent_ = 0, sync_withheld_ = 0;
   bool reading_ = false;  // a chunk was asked for
   bool read_all_ = false;
   bool snapshot_turn_ = false;  // changes and snapshot take turns: neither starves the other

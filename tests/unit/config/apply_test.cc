@@ -41,6 +41,10 @@ TEST_CASE("each setting can be set and returns to its default by unset") {
         Case{"set nsrp vsd-group id 0 preempt hold-down 9", "unset nsrp vsd-group id 0 preempt hold-down"},
         Case{"set nsrp vsd-group init-hold 9", "unset nsrp vsd-group init-hold"},
         Case{"set nsrp vsd-group hb-interval 200", "unset nsrp vsd-group hb-interval"},
+        Case{"set nsrp rto-mirror hb-interval 8", "unset nsrp rto-mirror hb-interval"},
+        Case{"set nsrp rto-mirror hb-threshold 3", "unset nsrp rto-mirror hb-threshold"},
+        Case{"set nsrp rto-mirror session off", "unset nsrp rto-mirror session off"},
+        Case{"set nsrp rto-mirror session clear-on-inactive", "unset nsrp rto-mirror session clear-on-inactive"},
         Case{"set nsrp vsd-group hb-threshold 9", "unset nsrp vsd-group hb-threshold"},
         Case{"set nsrp vsd-group master-always-exist", "unset nsrp vsd-group master-always-exist"},
         Case{"set interface eth1 zone trust", "unset interface eth1 zone"}}) {

@@ -59,6 +59,7 @@ TEST_CASE("each range of the language ends where it says") {
         Range{"set nsrp vsd-group id 0 priority", 1, 254}, Range{"set nsrp vsd-group id 0 preempt hold-down", 0, 600},
         Range{"set nsrp vsd-group init-hold", 5, 255}, Range{"set nsrp vsd-group hb-interval", 5, 1000},
         Range{"set nsrp vsd-group hb-threshold", 3, 255}, Range{"set nsrp arp", 1, 16},
+        Range{"set nsrp rto-mirror hb-interval", 1, 255}, Range{"set nsrp rto-mirror hb-threshold", 1, 255},
         Range{"set nsrp monitor interface eth1 weight", 1, 255},
         Range{"set vrouter v route 0.0.0.0/0 interface eth1 metric", 1, 65535}}) {
     const auto accepts = [&](int number) {
@@ -182,15 +183,17 @@ TEST_CASE("the commands of the manual's Table 1 stay on the device") {
        {"set nsrp cluster id 1", "set nsrp monitor interface eth1", "unset nsrp monitor interface eth1",
         "set nsrp vsd-group id 0 preempt", "set nsrp vsd-group id 0 priority 1", "unset nsrp vsd-group id 0 priority",
         "set nsrp vsd-group id 0 preempt hold-down 10", "set interface eth1 manage-ip 10.1.1.20", "set hostname gw-a",
-        "unset hostname", "clear nsrp counters", "exec nsrp vsd-group id 0 mode backup", "save", "get nsrp",
-        "unset all", "reset"}) {
+        "unset hostname", "clear nsrp counters", "set nsrp rto-mirror session off",
+        "set nsrp rto-mirror session clear-on-inactive", "exec nsrp sync rto all from peer",
+        "exec nsrp vsd-group id 0 mode backup", "save", "get nsrp", "unset all", "reset"}) {
     CHECK_MESSAGE(!parse_line(line).value().propagates, line);
   }
   for (std::string_view line :
        {"set nsrp cluster name x", "set nsrp vsd-group id 1", "unset nsrp vsd-group id 1", "set nsrp arp 5",
         "set nsrp secondary-path eth2", "set nsrp rto-mirror sync", "unset nsrp data-forwarding",
-        "set nsrp vsd-group hb-interval 200", "set nsrp vsd-group master-always-exist",
-        "set interface eth1:1 ip 10.1.1.1/24", "clear cluster nsrp counters"}) {
+        "set nsrp rto-mirror hb-interval 8", "set nsrp rto-mirror hb-threshold 4", "set nsrp vsd-group hb-interval 200",
+        "set nsrp vsd-group master-always-exist", "set interface eth1:1 ip 10.1.1.1/24",
+        "clear cluster nsrp counters"}) {
     CHECK_MESSAGE(parse_line(line).value().propagates, line);
   }
 }

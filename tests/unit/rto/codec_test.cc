@@ -48,17 +48,22 @@ TEST_CASE("every message arrives as it was sent, in chunks of any size") {
   std::fill(std::begin(v6.key.saddr), std::end(v6.key.saddr), uint8_t{0xfe});
   v6.key.proto = v6.session.reply.proto = 17;
   v6.session.vsd = 63;
-  const std::vector<Message> sent = {Hello{UnitId{0x0200000000a1}, ClusterId{7}, 0x1122334455667788, true},
-                                     ReceiverReady{},
-                                     GroupActive{},
-                                     RtoHeartbeat{},
-                                     SyncBegin{3, VsdSet::from_bits(0x8000000000000001)},
-                                     SessionPut{{session(1), session(2, 5, 9), v6}},
-                                     SessionEnd{{{tuple(7), VsdId{1}}, {v6.key, VsdId{63}}}},
-                                     SyncEnd{3},
-                                     Barrier{0xdeadbeef},
-                                     BarrierAck{1},
-                                     GroupDetach{}};
+  const std::vector<Message> sent = {
+      Hello{UnitId{0x0200000000a1}, ClusterId{7}, 0x1122334455667788, true, ClassSet::from_bits(0x8003)},
+      ReceiverReady{},
+      GroupActive{},
+      RtoHeartbeat{},
+      SyncBegin{3, VsdSet::from_bits(0x8000000000000001)},
+      SessionPut{{session(1), session(2, 5, 9), v6}},
+      SessionEnd{{{tuple(7), VsdId{1}}, {v6.key, VsdId{63}}}},
+      SyncEnd{3, 4},
+      Barrier{0xdeadbeef},
+      ObjectSync{ClassId::kArp, VsdSet::from_bits(5)},
+      ObjectPut{ClassId::kArp, {{VsdId{2}, "key", "value"}, {VsdId{0}, "k", "v"}}},
+      ObjectEnd{ClassId{15}, {{VsdId{63}, std::string("\0\1", 2)}}},
+      ObjectSyncEnd{ClassId::kArp},
+      BarrierAck{1},
+      GroupDetach{}};
   std::vector<uint8_t> bytes;
   for (const Message& message : sent) append(bytes, message);
   for (const size_t chunk : {size_t{1}, size_t{7}, size_t{100}, bytes.size()}) {
@@ -75,12 +80,14 @@ TEST_CASE("every message arrives as it was sent, in chunks of any size") {
     CHECK(same(put.sessions[2], v6));
     CHECK(std::get<SessionEnd>(got[6]).sessions[1].vsd == VsdId{63});
     CHECK(std::get<Barrier>(got[8]).id == 0xdeadbeef);
+    CHECK(std::get<ObjectPut>(got[10]).objects == std::get<ObjectPut>(sent[10]).objects);
+    CHECK(std::get<ObjectEnd>(got[11]).objects == std::get<ObjectEnd>(sent[11]).objects);
   }
 }
 
 TEST_CASE("numbers are in network order and lengths are exact") {
   CHECK(encode(Barrier{0x0102030405060708}) ==
-        std::vector<uint8_t>{0, 0, 0, 8, 0, 10, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8});
+        std::vector<uint8_t>{0, 0, 0, 8, 0, 10, 0, 2, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8});
   const std::vector<uint8_t> put = encode(SessionPut{{session(1, 4, 0x01020304)}});
   REQUIRE(put.size() == kHeaderBytes + kSessionBytes);
   CHECK(put[11] == 1);
@@ -101,7 +108,7 @@ TEST_CASE("a message that no device of ours sends is refused") {
   std::vector<uint8_t> bytes;
   SUBCASE("another version") {
     bytes = encode(RtoHeartbeat{});
-    bytes[7] = 2;
+    bytes[7] = 1;
   }
   SUBCASE("an unknown type") {
     bytes = encode(RtoHeartbeat{});
@@ -119,10 +126,10 @@ TEST_CASE("a message that no device of ours sends is refused") {
     bytes = encode(SessionPut{});
   }
   SUBCASE("a length beyond the limit, before its body is waited for") {
-    bytes = {0xff, 0xff, 0xff, 0xff, 0, 6, 0, 1, 0xff, 0xff, 0xff, 0xff};
+    bytes = {0xff, 0xff, 0xff, 0xff, 0, 6, 0, 2, 0xff, 0xff, 0xff, 0xff};
   }
   SUBCASE("a product of count and size that would wrap around") {
-    bytes = {0, 0, 0, 0, 0, 6, 0, 1, 0x40, 0, 0, 0};
+    bytes = {0, 0, 0, 0, 0, 6, 0, 2, 0x40, 0, 0, 0};
   }
   SUBCASE("a reserved field") {
     bytes = encode(SessionPut{{session(1)}});
@@ -153,6 +160,24 @@ TEST_CASE("a message that no device of ours sends is refused") {
     Session s = session(1);
     s.session.tcp_state = 10;
     bytes = encode(SessionPut{{s}});
+  }
+  SUBCASE("an object without a name") {
+    bytes = encode(ObjectPut{ClassId::kArp, {{VsdId{0}, "", "value"}}});
+  }
+  SUBCASE("an object without a value") {
+    bytes = encode(ObjectPut{ClassId::kArp, {{VsdId{0}, "key", ""}}});
+  }
+  SUBCASE("bytes behind the last object") {
+    bytes = encode(ObjectPut{ClassId::kArp, {{VsdId{0}, "key", "value"}}});
+    ++bytes[3];
+    bytes.push_back(0);
+  }
+  SUBCASE("an object longer than its message") {
+    bytes = encode(ObjectPut{ClassId::kArp, {{VsdId{0}, "key", "value"}}});
+    ++bytes[kHeaderBytes + kObjectClassBytes + 3];
+  }
+  SUBCASE("sessions as objects") {
+    bytes = encode(ObjectSyncEnd{ClassId::kSession});
   }
   SUBCASE("unknown flags in a hello") {
     bytes = encode(Hello{UnitId{1}, ClusterId{1}, 1, true});

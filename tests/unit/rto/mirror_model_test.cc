@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random traffic, random chunking, disconnects and changes of mastership, by seed. When all is quiet, the member that
-// does not master a VSD holds exactly what its master holds.
+// does not master a VSD holds exactly the sessions its master holds, and all of its objects.
 #include <doctest/doctest.h>
 
 #include "world.h"
@@ -60,6 +60,10 @@ class Model {
       const auto truth = sessions_of(master_[vsd], vsd), copy = sessions_of(1 - master_[vsd], vsd);
       REQUIRE(truth.size() == copy.size());
       for (size_t i = 0; i < truth.size(); ++i) REQUIRE(same(truth[i], copy[i]));
+      // The other member may know more objects, by itself, but none otherwise.
+      for (const auto& [key, object] : world_.side(master_[vsd]).objects) {
+        if (object.vsd.value == vsd) REQUIRE(world_.side(1 - master_[vsd]).objects[key] == object);
+      }
     }
   }
 
@@ -79,9 +83,18 @@ class Model {
       world_.change(index, session(number, vsd, ++generation_));
     }
   }
+  void learn_at(size_t index, uint8_t vsd) {
+    const std::string key = std::to_string(vsd) + "/" + std::to_string(world_.random(12));
+    if (world_.random(3) == 0) {
+      world_.forget(index, key);
+    } else {
+      world_.learn(index, {VsdId{vsd}, key, std::to_string(++generation_)});
+    }
+  }
   void traffic() {
     const auto vsd = static_cast<uint8_t>(world_.random(kVsds));
     for (size_t i = 0; i <= world_.random(20); ++i) traffic_at(master_[vsd], vsd);
+    learn_at(master_[vsd], vsd);
   }
 
   void hand_over() {
@@ -107,6 +120,7 @@ class Model {
     for (int i = 0; i < 10; ++i) {
       traffic_at(0, vsd);
       traffic_at(1, vsd);
+      learn_at(world_.random(2), vsd);
     }
     world_.connect();
     for (size_t steps = world_.random(60); steps > 0; --steps) world_.step();

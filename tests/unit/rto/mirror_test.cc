@@ -74,7 +74,7 @@ TEST_CASE("a connection begins with a cold sync, after which both members are in
 TEST_CASE("a session that changes during a cold sync is at no moment missing at the receiver") {
   Pair pair(800);
   for (int syncs = 0; syncs < 20; ++syncs) {
-    pair.a.mirror.resync();
+    pair.a.mirror.resync(ClassId::kSession);
     for (bool began = false; !began || !pair.b.in_sync;) {
       pair.change(0, session(static_cast<uint32_t>(pair.random(800)), 0, 2));
       REQUIRE(pair.step());
@@ -232,7 +232,7 @@ TEST_CASE("no call hands out more bytes than there is room for, and the table is
   CHECK(pair.a.largest_send <= World::kPipeBytes);
   CHECK(pair.b.table.size() == 9000);
   Mirror& mirror = pair.a.mirror;
-  mirror.resync();
+  mirror.resync(ClassId::kSession);
   const MirrorActions actions = mirror.on_writable(pair.now(), 0);
   CHECK(actions.empty());  // no room: nothing is read either
 }
@@ -240,18 +240,66 @@ TEST_CASE("no call hands out more bytes than there is room for, and the table is
 TEST_CASE("resync sends everything again") {
   Pair pair(20);
   pair.b.table.erase(tuple(3));
-  pair.a.mirror.resync();
+  pair.a.mirror.resync(ClassId::kSession);
   pair.settle();
   CHECK(pair.b.table.size() == 20);
   CHECK(pair.b.in_sync);
 }
 
-TEST_CASE("records the receiver has no room for are counted") {
+TEST_CASE("a receiver short of room is not in sync, and gets everything again once it has room") {
   Pair pair;
   pair.b.table_limit = 5;
   for (uint32_t i = 0; i < 8; ++i) pair.change(0, session(i));
   pair.settle();
   CHECK(pair.b.mirror.view().failed == 3);
+  CHECK(pair.b.mirror.view().missing == 3);
+  CHECK_FALSE(pair.b.in_sync);
+  const auto room = [&](uint64_t free) {
+    pair.carry_out(1, pair.b.mirror.on_room(pair.now(), free));
+    pair.settle();
+  };
+  room(2);  // not enough
+  CHECK(pair.a.reads_from_start == 1);
+  pair.b.table_limit = 7;
+  room(3);  // thought to be enough, and is not
+  CHECK(pair.a.reads_from_start == 2);
+  CHECK(pair.b.mirror.view().missing == 1);
+  CHECK_FALSE(pair.b.in_sync);
+  pair.b.table_limit = 100;
+  room(90);  // too soon
+  CHECK(pair.a.reads_from_start == 2);
+  pair.wait(Mirror::kFirstRepairPause);
+  room(90);
+  CHECK(pair.b.in_sync);
+  CHECK(pair.b.mirror.view().missing == 0);
+  CHECK(pair.b.table.size() == 8);
+}
+
+TEST_CASE("a receiver that lost a copy it had is not in sync") {
+  Pair pair(3);
+  pair.carry_out(1, pair.b.mirror.on_given_up(1));
+  CHECK_FALSE(pair.b.in_sync);
+  pair.carry_out(1, pair.b.mirror.on_room(pair.now(), 1));
+  pair.settle();
+  CHECK(pair.b.in_sync);
+}
+
+TEST_CASE("a receiver is not in sync after a cold sync from which records were withheld") {
+  World world(1);
+  Session broken = session(1);
+  broken.session.tcp_state = 99;
+  world.master(0, kVsd0);
+  world.change(0, broken);
+  world.change(0, session(2));
+  world.settle();
+  world.connect();
+  world.settle();
+  CHECK(world.side(1).mirror.view().missing == 1);
+  CHECK_FALSE(world.side(1).in_sync);
+  world.end(0, {tuple(1), VsdId{0}});
+  world.carry_out(1, world.side(1).mirror.on_room(world.now(), 100));
+  world.settle();
+  CHECK(world.side(1).in_sync);
 }
 
 TEST_CASE("a record no decoder would take is counted and does not break the channel") {
@@ -263,7 +311,7 @@ TEST_CASE("a record no decoder would take is counted and does not break the chan
   pair.settle();
   CHECK(pair.a.mirror.view().unsendable == 1);
   CHECK(pair.b.table.contains(tuple(2)));
-  pair.a.mirror.resync();
+  pair.a.mirror.resync(ClassId::kSession);
   pair.settle();
   CHECK(pair.connected());
   CHECK(pair.b.table.size() == 1);
@@ -308,7 +356,7 @@ TEST_CASE("a waiting receiver repeats r-ready") {
 TEST_CASE("group-detach leads back to set, and the peer that returns gets everything again") {
   Lone lone;
   CHECK(lone.hears({kPeer, ReceiverReady{}, GroupActive{}, SyncBegin{0, {}}}).size() == 1);
-  CHECK(std::get<InSync>(lone.hears({SyncEnd{0}}).at(1)).value);
+  CHECK(std::get<InSync>(lone.hears({SyncEnd{0, 0}}).at(1)).value);
   CHECK_FALSE(std::get<InSync>(lone.hears({GroupDetach{}}).at(0)).value);
   CHECK(to_string(lone.mirror.view().state) == "set");
   CHECK(lone.hears({ReceiverReady{}, GroupActive{}}).empty());
@@ -326,6 +374,43 @@ TEST_CASE("turning sync off says group-detach and closes the channel") {
   pair.carry_out(1, std::move(actions));
   CHECK_FALSE(pair.b.in_sync);
   CHECK(to_string(pair.b.mirror.view().state) == "undefined");
+}
+
+TEST_CASE("with `session off` a member tells of no session and takes the peer's all the same") {
+  Pair pair(5);
+  pair.master(1, kVsd1);
+  MirrorSettings settings{.unit = UnitId{0xa}, .cluster = ClusterId{1}, .boot_epoch = 0xa, .sync = true};
+  settings.send_sessions = false;
+  CHECK(pair.a.mirror.on_settings(pair.now(), settings).empty());
+  pair.change(0, session(100));
+  pair.change(1, session(200, 1));
+  pair.settle();
+  CHECK(pair.connected());
+  CHECK_FALSE(pair.b.table.contains(tuple(100)));
+  CHECK(pair.b.table.contains(tuple(3)));  // told before
+  CHECK(pair.a.table.contains(tuple(200)));
+  pair.disconnect();
+  pair.connect();
+  pair.settle();
+  CHECK(pair.b.in_sync);
+  CHECK(pair.b.table.contains(tuple(3)));
+  settings.send_sessions = true;
+  CHECK(pair.a.mirror.on_settings(pair.now(), settings).empty());
+  pair.settle();
+  CHECK(pair.b.table.contains(tuple(100)));
+}
+
+TEST_CASE("a member that asks for everything gets it, also of a VSD that the other masters only later") {
+  Pair pair(5);
+  pair.master(0, {});
+  pair.a.table.clear();  // clear-on-inactive
+  pair.carry_out(0, pair.a.mirror.fetch());
+  CHECK_FALSE(pair.a.in_sync);
+  pair.settle();
+  CHECK(pair.a.table.empty());
+  pair.master(1, kVsd0);
+  pair.settle();
+  CHECK(pair.a.table.size() == 5);
 }
 
 TEST_CASE("a peer with sync off stays connected and gets nothing") {
@@ -363,12 +448,12 @@ TEST_CASE("a message out of its place closes the channel with a reason") {
     expected = "before group-active";
   }
   SUBCASE("the end of a sync that had no beginning") {
-    messages.emplace_back(SyncEnd{0});
+    messages.emplace_back(SyncEnd{0, 0});
     expected = "had not begun";
   }
   SUBCASE("a sync that lost sessions on the way") {
     messages.emplace_back(SyncBegin{2, kVsd0});
-    messages.emplace_back(SyncEnd{2});
+    messages.emplace_back(SyncEnd{2, 0});
     expected = "had 2 sessions, of which 0 arrived";
   }
   SUBCASE("an answer to a barrier that was not sent") {
@@ -401,7 +486,7 @@ TEST_CASE("a stale record is removed only of VSDs the sync covered and this devi
   Lone lone;
   CHECK(lone.mirror.set_mastered(kVsd1).empty());
   const MirrorActions actions =
-      lone.hears({kPeer, ReceiverReady{}, GroupActive{}, SyncBegin{0, kVsd0 | kVsd1}, SyncEnd{0}});
+      lone.hears({kPeer, ReceiverReady{}, GroupActive{}, SyncBegin{0, kVsd0 | kVsd1}, SyncEnd{0, 0}});
   REQUIRE(actions.size() == 3);
   CHECK(std::holds_alternative<SyncStarted>(actions[0]));
   CHECK(std::get<SyncFinished>(actions[1]).vsds == kVsd0);

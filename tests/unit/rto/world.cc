@@ -8,7 +8,8 @@
 namespace nsrp::rto::test {
 
 Side::Side(uint64_t unit, size_t max_pending)
-    : mirror({.unit = UnitId{unit}, .cluster = ClusterId{1}, .boot_epoch = unit, .sync = true}, max_pending) {}
+    : mirror({.unit = UnitId{unit}, .cluster = ClusterId{1}, .boot_epoch = unit, .sync = true}, {kTestClass},
+             max_pending) {}
 
 void Side::drain_ring() {
   for (const Session& session : std::exchange(ring, {})) mirror.on_local_session(session);
@@ -55,6 +56,20 @@ void World::end(size_t index, const EndedSession& ended) {
 void World::barrier(size_t index, uint64_t id) {
   sides_[index].drain_ring();
   carry_out(index, sides_[index].mirror.begin_barrier(id));
+}
+
+// As an adapter does: whatever is in the device's table is told, wherever it comes from.
+void World::learn(size_t index, const Object& object) {
+  sides_[index].objects[object.key] = object;
+  sides_[index].mirror.on_local_object(kTestClass.id, object);
+}
+
+void World::forget(size_t index, const std::string& key) {
+  const auto found = sides_[index].objects.find(key);
+  if (found == sides_[index].objects.end()) return;
+  const EndedObject ended{found->second.vsd, key};
+  sides_[index].objects.erase(found);
+  sides_[index].mirror.on_local_object_end(kTestClass.id, ended);
 }
 
 bool World::can_write(const Side& side) const {
@@ -123,7 +138,7 @@ void World::do_action(size_t index, Install& install) {
     side.table.insert_or_assign(session.key, Side::Record{session, ++side.clock});
     if (install.only_missing) side.mirror.on_local_session(session);
   }
-  side.mirror.on_installed(failed);
+  carry_out(index, side.mirror.on_installed(failed));
 }
 
 void World::do_action(size_t index, Remove& remove) {
@@ -150,19 +165,30 @@ void World::do_action(size_t index, SyncFinished& finished) {
   });
 }
 
+// As the kernel's table is read: in steps, while it changes.
 void World::do_action(size_t index, ReadSessions& read) {
   Side& side = sides_[index];
   if (read.from_start) {
     ++side.reads_from_start;
-    side.reading.clear();
-    for (const auto& [key, record] : side.table) side.reading.push_back(record.session);
-    side.mirror.on_snapshot_begin(side.reading.size());
+    side.read_until.reset();
+    side.mirror.on_snapshot_begin(side.table.size());
   }
-  const size_t size = std::min(read.limit, side.reading.size());
-  const auto from = side.reading.end() - static_cast<std::ptrdiff_t>(size);
-  side.mirror.on_snapshot({from, side.reading.end()});
-  side.reading.erase(from, side.reading.end());
-  if (side.reading.empty()) side.mirror.on_snapshot_end();
+  auto next = side.read_until ? side.table.upper_bound(*side.read_until) : side.table.begin();
+  std::vector<Session> step;
+  for (; next != side.table.end() && step.size() < std::min(read.limit, kReadStep); ++next) {
+    side.read_until = next->first;
+    step.push_back(next->second.session);
+  }
+  side.mirror.on_snapshot(step);
+  if (next == side.table.end()) side.mirror.on_snapshot_end();
+}
+
+void World::do_action(size_t index, ApplyObjects& apply) {
+  for (const Object& object : apply.objects) learn(index, object);
+}
+
+void World::do_action(size_t index, WithdrawObjects& withdraw) {
+  for (const EndedObject& object : withdraw.objects) forget(index, object.key);
 }
 
 void World::do_action(size_t index, InSync& in_sync) {

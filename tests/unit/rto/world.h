@@ -6,6 +6,7 @@
 #include <array>
 #include <deque>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -19,6 +20,10 @@ struct TupleLess {
   bool operator()(const nsrp_tuple& a, const nsrp_tuple& b) const { return std::memcmp(&a, &b, sizeof a) < 0; }
 };
 
+// A class of objects: any key, any value but "bad".
+inline const ObjectRules kTestClass{ClassId::kArp, "test", 50, [](const std::string&) { return true; },
+                                    [](const std::string& value) { return value != "bad"; }};
+
 struct Side {
   struct Record {
     Session session;
@@ -30,11 +35,12 @@ struct Side {
   Mirror mirror;
   std::map<nsrp_tuple, Record, TupleLess> table;
   size_t table_limit = SIZE_MAX;
+  std::map<std::string, Object> objects;
   VsdSet mastered;
   std::deque<uint8_t> sent;              // on its way to the other side
   std::deque<Session> ring;              // changes the mirror has not been told of
   uint64_t clock = 0, sync_started = 0;  // count changes of the table
-  std::vector<Session> reading;          // what remains of a table being read
+  std::optional<nsrp_tuple> read_until;  // the table being read: which record was the last
   bool in_sync = false;
   std::vector<uint64_t> barriers_done;
   std::vector<std::string> closed;  // reasons
@@ -47,6 +53,7 @@ struct Side {
 class World {
  public:
   static constexpr size_t kPipeBytes = 5000;
+  static constexpr size_t kReadStep = 17;
 
   explicit World(uint64_t seed, size_t max_pending = Mirror::kMaxPendingSessions);
 
@@ -64,6 +71,8 @@ class World {
   void change(size_t index, const Session& session);
   void end(size_t index, const EndedSession& ended);
   void barrier(size_t index, uint64_t id);
+  void learn(size_t index, const Object& object);
+  void forget(size_t index, const std::string& key);
 
   bool step();    // something random that can happen next on the channel; false: all is quiet
   void settle();  // until all is quiet
@@ -79,6 +88,8 @@ class World {
   void do_action(size_t index, SyncStarted& started);
   void do_action(size_t index, SyncFinished& finished);
   void do_action(size_t index, ReadSessions& read);
+  void do_action(size_t index, ApplyObjects& apply);
+  void do_action(size_t index, WithdrawObjects& withdraw);
   void do_action(size_t index, InSync& in_sync);
   void do_action(size_t index, BarrierDone& done);
   void do_action(size_t index, CloseChannel& close);
