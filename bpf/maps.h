@@ -36,7 +36,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, NSRP_MAX_VSIS);
+	__uint(max_entries, NSRP_MAX_VSIS + NSRP_MAX_VSDS + NSRP_MAX_INTERFACES);
 	__type(key, struct nsrp_vsd_key);
 	__type(value, struct nsrp_vsi);
 } vsi_by_vsd SEC(".maps");
@@ -54,6 +54,36 @@ struct {
 	__type(key, nsrp_u32);
 	__type(value, struct nsrp_if_config);
 } if_config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, NSRP_MAX_ROUTES);
+	__type(key, struct nsrp_route_key);
+	__type(value, struct nsrp_route);
+} vsd_routes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, NSRP_MAX_FRAGMENTS);
+	__type(key, struct nsrp_fragment_key);
+	__type(value, struct nsrp_fragment);
+} fragments SEC(".maps");
+
+/* How many entries these two really have is said when they are made. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NSRP_DEFAULT_MAX_SESSIONS);
+	__type(key, struct nsrp_tuple);
+	__type(value, struct nsrp_session);
+} sessions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NSRP_DEFAULT_MAX_SESSIONS);
+	__type(key, struct nsrp_tuple);
+	__type(value, struct nsrp_tuple);
+} reply_index SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

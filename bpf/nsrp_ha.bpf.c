@@ -38,6 +38,7 @@ static __always_inline void nsrp_note_heartbeat(const struct ethhdr *eth, const 
 static __always_inline int nsrp_take_from_peer(struct xdp_md *ctx, const nsrp_u8 *own_mac)
 {
 	struct nsrp_vlan_frame *frame = (void *)(long)ctx->data;
+	struct nsrp_arrival in = {.ctx = ctx, .end = (void *)(long)ctx->data_end};
 	const struct nsrp_vsi *vsi;
 	struct nsrp_meta *meta;
 	nsrp_u8 source[6] __attribute__((aligned(2))), vmac[6] __attribute__((aligned(2)));
@@ -50,7 +51,9 @@ static __always_inline int nsrp_take_from_peer(struct xdp_md *ctx, const nsrp_u8
 		return XDP_PASS;
 	vid = bpf_ntohs(frame->tci) & NSRP_VID_MASK;
 	nsrp_copy_mac(source, frame->source);
-	vsi = nsrp_accept_from_peer(source, vid);
+	in.l3 = frame + 1;
+	in.ethertype = frame->proto;
+	vsi = nsrp_accept_from_peer(source, vid, &in);
 	if (!vsi)
 		return XDP_DROP;
 	nsrp_copy_mac(vmac, vsi->vmac);
@@ -104,14 +107,20 @@ static __always_inline int nsrp_into_stack(nsrp_u32 ifindex)
 static __always_inline int nsrp_take_tagged_skb(struct __sk_buff *skb)
 {
 	const struct nsrp_if_config *config = nsrp_config_of(skb->ifindex);
-	struct ethhdr *eth = (void *)(long)skb->data;
+	struct nsrp_arrival in = {.ctx = skb};
 	const struct nsrp_vsi *vsi;
+	struct ethhdr *eth;
 
+	nsrp_make_linear(skb, NSRP_FLOW_BYTES);
+	eth = (void *)(long)skb->data;
+	in.l3 = eth + 1;
+	in.end = (void *)(long)skb->data_end;
 	if (!config || !(config->flags & NSRP_IF_HA) || (void *)(eth + 1) > (void *)(long)skb->data_end)
 		return TC_ACT_UNSPEC;
 	if (skb->vlan_proto != bpf_htons(ETH_P_8021Q) || !nsrp_same_mac(eth->h_dest, config->mac))
 		return TC_ACT_UNSPEC;
-	vsi = nsrp_accept_from_peer(eth->h_source, skb->vlan_tci);
+	in.ethertype = eth->h_proto;
+	vsi = nsrp_accept_from_peer(eth->h_source, skb->vlan_tci, &in);
 	if (!vsi)
 		return TC_ACT_SHOT;
 	nsrp_copy_mac(eth->h_dest, vsi->vmac);

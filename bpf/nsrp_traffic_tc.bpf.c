@@ -1,43 +1,53 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * nsrp_tc_in and nsrp_tc_out: tc ingress and egress on every traffic interface. Ingress makes the stack
- * accept what was sent to a virtual MAC; egress is the guard of guard.h. Both leave the verdict to later
- * filters.
+ * accept what was sent to a virtual MAC, and marks packets with the VSD they belong to; egress is the guard
+ * of guard.h. Both leave the verdict to later filters.
  */
+#include "datalink.h"
 #include "guard.h"
+
+/* Egress: Ethernet, IPv6, neighbour solicitation with an option; IPv4 with options, TCP */
+#define NSRP_GUARD_BYTES 94
 
 SEC("tc")
 int nsrp_tc_in(struct __sk_buff *skb)
 {
-	struct ethhdr *eth = (void *)(long)skb->data;
-	const struct nsrp_if_config *config;
-	const struct nsrp_vsi *vsi;
+	struct nsrp_arrival in = {.ctx = skb, .ifindex = skb->ifindex};
+	struct nsrp_owner owner;
+	const struct nsrp_vsi *some;
+	struct ethhdr *eth;
 
+	eth = (void *)(long)skb->data;
 	if ((void *)(eth + 1) > (void *)(long)skb->data_end)
 		return TC_ACT_UNSPEC;
-	vsi = nsrp_vsi_of_mac(skb->ifindex, eth->h_dest);
-	if (!vsi)
+	/* The VLAN device on top has it, unless the tag bears no VID, only a priority. */
+	if (skb->vlan_present && (skb->vlan_tci & NSRP_VID_MASK))
 		return TC_ACT_UNSPEC;
-	if (!nsrp_masters(vsi->vsd))
-		return nsrp_shot(NSRP_CNT_rx_drop_not_master);
-	/* To the interface a virtual MAC is somebody else's. */
-	bpf_skb_change_type(skb, NSRP_PACKET_HOST);
-	config = nsrp_config_of(skb->ifindex);
-	if (config && (config->flags & NSRP_IF_MULTI_VSD))
-		skb->mark = (skb->mark & ~NSRP_MARK_MASK) | ((vsi->vsd + 1u) << NSRP_MARK_SHIFT);
+	in.vsi = nsrp_vsi_of_mac(skb->ifindex, eth->h_dest);
+	some = in.vsi ? in.vsi : nsrp_vsi_of_vsd(skb->ifindex, NSRP_ANY_VSD);
+	if (!some || (!in.vsi && (!(some->flags & NSRP_VSI_SEVERAL_VSDS) ||
+				  !nsrp_is_own_mac(skb->ifindex, eth->h_dest))))
+		return TC_ACT_UNSPEC;
+	/* On other boxes the virtual MAC alone nearly always says it all. */
+	if (some->flags & NSRP_VSI_SEVERAL_VSDS)
+		nsrp_make_linear(skb, NSRP_FLOW_BYTES);
+	eth = (void *)(long)skb->data;
+	in.end = (void *)(long)skb->data_end;
+	if ((const void *)(eth + 1) > in.end)
+		return TC_ACT_UNSPEC;
+	in.l3 = eth + 1;
+	in.ethertype = eth->h_proto;
+	owner = nsrp_find_owner(&in, nsrp_has_crossed(eth));
+	if (in.vsi) {
+		if (owner.vsd != NSRP_NOBODY && !nsrp_masters((nsrp_u32)owner.vsd))
+			return nsrp_shot(NSRP_CNT_rx_drop_not_master);
+		/* To the interface a virtual MAC is somebody else's. */
+		bpf_skb_change_type(skb, NSRP_PACKET_HOST);
+	}
+	if (owner.vsd != NSRP_NOBODY && (some->flags & NSRP_VSI_SEVERAL_VSDS))
+		skb->mark = (skb->mark & ~NSRP_MARK_MASK) | (((nsrp_u32)owner.vsd + 1) << NSRP_MARK_SHIFT);
 	return TC_ACT_UNSPEC;
-}
-
-/* Enough for every header we look at: Ethernet, IPv6, neighbour solicitation with an option; IPv4 with
- * options, TCP */
-#define NSRP_HEADER_BYTES 94
-
-static __always_inline void nsrp_make_headers_linear(struct __sk_buff *skb)
-{
-	nsrp_u32 want = skb->len < NSRP_HEADER_BYTES ? skb->len : NSRP_HEADER_BYTES;
-
-	if ((void *)(long)skb->data + want > (void *)(long)skb->data_end)
-		bpf_skb_pull_data(skb, want);
 }
 
 SEC("tc")
@@ -47,7 +57,7 @@ int nsrp_tc_out(struct __sk_buff *skb)
 	struct ethhdr *eth;
 	void *end;
 
-	nsrp_make_headers_linear(skb);
+	nsrp_make_linear(skb, NSRP_GUARD_BYTES);
 	eth = (void *)(long)skb->data;
 	end = (void *)(long)skb->data_end;
 	if ((void *)(eth + 1) > end)

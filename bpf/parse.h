@@ -118,6 +118,11 @@ static __always_inline int nsrp_arp_is_ipv4(const struct nsrp_arp_head *arp)
 	       arp->hardware_len == 6 && arp->protocol_len == 4;
 }
 
+static __always_inline int nsrp_is_tagged(__be16 ethertype)
+{
+	return ethertype == bpf_htons(ETH_P_8021Q) || ethertype == bpf_htons(ETH_P_8021AD);
+}
+
 /*
  * False when the IP header is cut off or claims more bytes than the frame has. Padding after the packet is
  * fine; total length 0 is what segmentation offload leaves in frames beyond 64 KiB.

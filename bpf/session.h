@@ -14,20 +14,6 @@
 #include "parse.h"
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, NSRP_DEFAULT_MAX_SESSIONS);
-	__type(key, struct nsrp_tuple);
-	__type(value, struct nsrp_session);
-} sessions SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, NSRP_DEFAULT_MAX_SESSIONS);
-	__type(key, struct nsrp_tuple);
-	__type(value, struct nsrp_tuple);
-} reply_index SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, NSRP_EVENT_RING_BYTES);
 } session_events SEC(".maps");

@@ -58,4 +58,15 @@ static __always_inline const struct nsrp_if_config *nsrp_config_of(nsrp_u32 ifin
 	return bpf_map_lookup_elem(&if_config, &ifindex);
 }
 
+/* The interface's own MAC; group addresses are not asked for. */
+static __always_inline int nsrp_is_own_mac(nsrp_u32 ifindex, const nsrp_u8 *mac)
+{
+	const struct nsrp_if_config *config;
+
+	if (mac[0] & 1)
+		return 0;
+	config = nsrp_config_of(ifindex);
+	return config && nsrp_same_mac(config->mac, mac);
+}
+
 #endif

@@ -140,6 +140,17 @@ PacketBuilder& PacketBuilder::claimed_length(uint16_t length) {
   return *this;
 }
 
+PacketBuilder& PacketBuilder::protocol(uint8_t number) {
+  bytes_.at(ip_at_.value() + (family_ == Family::kIpv4 ? 9 : 6)) = number;
+  return *this;
+}
+
+PacketBuilder& PacketBuilder::fragment(uint16_t id, uint16_t offset_bytes, bool more) {
+  put16(bytes_, ip_at_.value() + 4, id);
+  put16(bytes_, ip_at_.value() + 6, offset_bytes / 8u | (more ? 0x2000u : 0u));
+  return *this;
+}
+
 PacketBuilder& PacketBuilder::udp(uint16_t source_port, uint16_t destination_port) {
   protocol_ = IPPROTO_UDP;
   l4_at_ = bytes_.size();
@@ -221,6 +232,40 @@ Bytes slice(const Bytes& bytes, size_t from, size_t size) {
   if (from + size > bytes.size()) throw std::out_of_range("the frame is too short");
   const auto begin = bytes.begin() + static_cast<ptrdiff_t>(from);
   return {begin, begin + static_cast<ptrdiff_t>(size)};
+}
+
+Bytes operator+(const Bytes& a, const Bytes& b) {
+  Bytes both = a;
+  both.insert(both.end(), b.begin(), b.end());
+  return both;
+}
+
+Bytes ports(uint16_t source, uint16_t destination) {
+  Bytes bytes(8);
+  put16(bytes, 0, source);
+  put16(bytes, 2, destination);
+  return bytes;
+}
+
+Bytes icmp(uint8_t type, uint16_t id_or_rest) {
+  Bytes bytes{type, 0, 0, 0, 0, 0, 0, 0};
+  put16(bytes, 4, id_or_rest);
+  return bytes;
+}
+
+Bytes extension(uint8_t next, uint8_t units) {
+  Bytes bytes(8 * (size_t{units} + 1));
+  bytes[0] = next;
+  bytes[1] = units;
+  return bytes;
+}
+
+Bytes fragment_header(uint8_t next, uint32_t id, uint16_t offset_bytes, bool more) {
+  Bytes bytes{next, 0, 0, 0, 0, 0, 0, 0};
+  put16(bytes, 2, static_cast<size_t>(offset_bytes) | (more ? 1u : 0u));
+  put16(bytes, 4, id >> 16);
+  put16(bytes, 6, id & 0xffff);
+  return bytes;
 }
 
 }  // namespace nsrp::test

@@ -35,6 +35,8 @@ class PacketBuilder {
   PacketBuilder& ipv6(std::string_view source, std::string_view destination);
   PacketBuilder& hop_limit(uint8_t limit);
   PacketBuilder& claimed_length(uint16_t length);  // what the IP header says, instead of the truth
+  PacketBuilder& protocol(uint8_t number);         // of a payload that comes as bytes
+  PacketBuilder& fragment(uint16_t id, uint16_t offset_bytes, bool more);  // IPv4
 
   PacketBuilder& udp(uint16_t source_port, uint16_t destination_port);
   PacketBuilder& solicit(std::string_view target, std::optional<std::string_view> source_mac);
@@ -68,5 +70,12 @@ class PacketBuilder {
 bool icmpv6_checksum_is_right(const Bytes& frame);
 
 Bytes slice(const Bytes& bytes, size_t from, size_t size);
+Bytes operator+(const Bytes& a, const Bytes& b);
+
+// Upper layers and IPv6 extension headers as bytes, for protocol(…).payload(…). Checksums are not filled in.
+Bytes ports(uint16_t source, uint16_t destination);  // as much of TCP or UDP as ICMP errors quote
+Bytes icmp(uint8_t type, uint16_t id_or_rest = 0);
+Bytes extension(uint8_t next, uint8_t units = 0);  // hop-by-hop, routing, destination: 8 × (units + 1) bytes
+Bytes fragment_header(uint8_t next, uint32_t id, uint16_t offset_bytes, bool more);
 
 }  // namespace nsrp::test

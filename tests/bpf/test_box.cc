@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "test_box.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <net/if.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 
@@ -34,6 +36,9 @@ void make_interfaces() {
   if (if_nametoindex("traffic0") != 0) return;
   run("ip link add traffic0 type veth peer name ha0 && ip link add traffic1 type veth peer name spare0");
   run("ip link set traffic0 up && ip link set ha0 up && ip link set traffic1 up && ip link set spare0 up");
+  run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
+  run("ip route add 10.2.0.0/16 dev traffic1 && ip route add 10.3.0.0/16 via 10.2.0.254 dev traffic1");
+  run("ip route add 2001:db8:2::/48 dev traffic1 && ip route add 2001:db8:3::/48 via 2001:db8:2::254 dev traffic1");
 }
 
 }  // namespace
@@ -83,6 +88,52 @@ void TestBox::configure(const std::vector<VsiEntry>& vsis) {
 
 void TestBox::add_second_vsd() {
   configure({VsiEntry{traffic_, kVid, VsdId{0}, mac(kVmac)}, VsiEntry{traffic_, kOtherVid, VsdId{1}, mac(kOtherVmac)}});
+}
+
+void TestBox::make_active_active() {
+  must(datapath_->set_interfaces(
+      std::vector{InterfaceEntry{traffic_, NSRP_IF_TRAFFIC | NSRP_IF_MULTI_VSD, Vid{}, mac(kOwnMac)},
+                  InterfaceEntry{other_, NSRP_IF_TRAFFIC | NSRP_IF_MULTI_VSD, Vid{}, mac(kOwnMac)},
+                  InterfaceEntry{ha_, NSRP_IF_HA, Vid{}, mac(kHaMac)}}));
+  must(datapath_->set_vsis(std::vector{VsiEntry{traffic_, kVid, VsdId{0}, mac(kVmac)},
+                                       VsiEntry{traffic_, kOtherVid, VsdId{1}, mac(kOtherVmac)},
+                                       VsiEntry{other_, kFarVid, VsdId{0}, mac(kFarVmac)},
+                                       VsiEntry{other_, kFarOtherVid, VsdId{1}, mac(kFarOtherVmac)}}));
+  must(datapath_->set_addresses(std::vector<AddressEntry>{{traffic_, ip("10.1.1.1"), NSRP_ADDR_VSI, kVid},
+                                                          {traffic_, ip("10.1.1.2"), NSRP_ADDR_VSI, kOtherVid},
+                                                          {traffic_, ip("10.1.1.21"), NSRP_ADDR_DEVICE, Vid{}},
+                                                          {traffic_, ip("2001:db8::1"), NSRP_ADDR_VSI, kVid},
+                                                          {traffic_, ip("2001:db8::2"), NSRP_ADDR_VSI, kOtherVid},
+                                                          {traffic_, ip("2001:db8::21"), NSRP_ADDR_DEVICE, Vid{}},
+                                                          {other_, ip("10.2.0.1"), NSRP_ADDR_VSI, kFarVid},
+                                                          {other_, ip("10.2.0.2"), NSRP_ADDR_VSI, kFarOtherVid},
+                                                          {other_, ip("10.2.0.21"), NSRP_ADDR_DEVICE, Vid{}},
+                                                          {other_, ip("2001:db8:2::1"), NSRP_ADDR_VSI, kFarVid},
+                                                          {other_, ip("2001:db8:2::2"), NSRP_ADDR_VSI, kFarOtherVid}}));
+  must(datapath_->set_vsd_routes(std::vector<kernel::VsdRouteEntry>{
+      {VsdId{1}, *Prefix::parse("10.4.0.0/16"), other_}, {VsdId{1}, *Prefix::parse("2001:db8:4::/48"), other_}}));
+}
+
+void TestBox::put_session(const nsrp_tuple& original, const nsrp_tuple& reply, VsdId vsd) {
+  nsrp_session session{};
+  session.reply = reply;
+  session.vsd = vsd.value;
+  if (bpf_map_update_elem(datapath_->sessions_fd(), &original, &session, BPF_ANY) != 0 ||
+      bpf_map_update_elem(datapath_->reply_index_fd(), &reply, &original, BPF_ANY) != 0)
+    throw std::runtime_error("the session table takes no more");
+}
+
+nsrp_tuple flow_tuple(uint8_t protocol, std::string_view source, uint16_t source_port, std::string_view destination,
+                      uint16_t destination_port) {
+  const IpAddress from = ip(source), to = ip(destination);
+  nsrp_tuple tuple{};
+  std::copy(from.bytes.begin(), from.bytes.end(), std::begin(tuple.saddr));
+  std::copy(to.bytes.begin(), to.bytes.end(), std::begin(tuple.daddr));
+  tuple.sport = htons(source_port);
+  tuple.dport = htons(destination_port);
+  tuple.proto = protocol;
+  tuple.family = from.family == Family::kIpv4 ? NSRP_IPV4 : NSRP_IPV6;
+  return tuple;
 }
 
 void TestBox::become_master(VsdId vsd) {

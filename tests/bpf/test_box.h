@@ -27,6 +27,9 @@ inline constexpr std::string_view kOtherVmac = "02:4e:53:01:01:01";  // VSD 1, o
 inline constexpr std::string_view kClientMac = "00:0c:00:00:00:99";
 inline constexpr Vid kVid{101};
 inline constexpr Vid kOtherVid{102};
+// On the other traffic interface of an active/active box
+inline constexpr std::string_view kFarVmac = "02:4e:53:01:00:02", kFarOtherVmac = "02:4e:53:01:01:02";
+inline constexpr Vid kFarVid{103}, kFarOtherVid{104};
 
 using Counted = std::map<std::string, uint64_t>;
 
@@ -36,6 +39,9 @@ struct Outcome {
   Bytes meta;   // XDP metadata in front of it
   uint32_t mark = 0;
 };
+
+nsrp_tuple flow_tuple(uint8_t protocol, std::string_view source, uint16_t source_port, std::string_view destination,
+                      uint16_t destination_port);
 
 struct Egress {
   bool forwarded = false;
@@ -62,8 +68,14 @@ class TestBox {
   void resign(VsdId vsd = VsdId{0});
   void set_data_link(bool present, bool forwarding);
   void add_second_vsd();  // VSD 1 on the same interface
+  // VSDs 0 and 1 on both traffic interfaces. Routes: 10.2.0.0/16 and 2001:db8:2::/48 on the other interface, what
+  // begins with 10.3. and 2001:db8:3: through a gateway there; VSD 1 has a route of its own to 10.4.0.0/16 and
+  // 2001:db8:4::/48.
+  void make_active_active();
+  void put_session(const nsrp_tuple& original, const nsrp_tuple& reply, VsdId vsd);
 
   Outcome traffic_in(const Bytes& frame) { return xdp("nsrp_traffic_in", traffic_, frame); }
+  Outcome other_traffic_in(const Bytes& frame) { return xdp("nsrp_traffic_in", other_, frame); }
   Outcome ha_in(const Bytes& frame) { return xdp("nsrp_ha_in", ha_, frame); }
   Outcome tc_in(const Bytes& frame);
   Outcome tc_out(const Bytes& frame, const Egress& how = {});

@@ -98,7 +98,8 @@ Status Applier::configure(const Plan& plan) {
     if (Status done = network_.set_link_up(interface.link.ifindex, true); !done) return about(name, done);
   }
   if (Status done = network_.set_routes(plan.routes); !done) return done;
-  return network_.set_rules(plan.rules);
+  if (Status done = network_.set_rules(plan.rules); !done) return done;
+  return datapath_.set_vsd_routes(plan.vsd_routes);
 }
 
 void Applier::release_interfaces_not_in(const Plan& plan) {

@@ -64,6 +64,28 @@ void add_interface(const Config& config, const Interface& interface, const kerne
   plan.interfaces.emplace(interface.name, std::move(mine));
 }
 
+void add_route(VsdId vsd, const kernel::WantedRoute& route, Plan& plan) {
+  plan.routes.push_back(route);
+  if (vsd.value != 0) plan.vsd_routes.push_back({vsd, route.destination, route.ifindex});
+}
+
+// The subnets of the interfaces, which the kernel knows in its main table only: without them a default route in a VSD's
+// own table would swallow packets to neighbours.
+void add_subnets(Family family, VsdId vsd, Plan& plan) {
+  std::set<std::pair<IpAddress, uint8_t>> known;
+  for (const kernel::VsdRouteEntry& route : plan.vsd_routes) {
+    if (route.vsd == vsd) known.emplace(route.destination.network(), route.destination.length);
+  }
+  for (const auto& [name, interface] : plan.interfaces) {
+    for (const kernel::WantedAddress& address : interface.addresses) {
+      const Prefix subnet{address.prefix.network(), address.prefix.length};
+      if (subnet.address.family != family || subnet.length == subnet.address.max_prefix_length()) continue;
+      if (!known.emplace(subnet.address, subnet.length).second) continue;
+      add_route(vsd, {subnet, interface.link.ifindex, std::nullopt, 0, routing_table_of(vsd)}, plan);
+    }
+  }
+}
+
 // A VSD other than 0 has a routing table of its own, so that each VSD can have its own default route (manual ch. 1,
 // figure 8); packets find it by the mark that tc ingress gives them.
 void add_routes(const Config& config, const LinksByName& links, Plan& plan) {
@@ -71,13 +93,16 @@ void add_routes(const Config& config, const LinksByName& links, Plan& plan) {
   for (const config::Route& route : config.routes) {
     const auto link = links.find(route.ifname);
     if (link == links.end()) continue;
-    plan.routes.push_back({route.destination, link->second.ifindex, route.gateway, route.metric.value_or(0),
-                           routing_table_of(route.vsd)});
+    add_route(
+        route.vsd,
+        {route.destination, link->second.ifindex, route.gateway, route.metric.value_or(0), routing_table_of(route.vsd)},
+        plan);
     if (route.vsd.value != 0) with_rule.emplace(route.destination.address.family, route.vsd);
   }
   for (const auto& [family, vsd] : with_rule) {
     const uint32_t mark = (uint32_t{vsd.value} + 1) << NSRP_MARK_SHIFT;
     plan.rules.push_back({family, mark, NSRP_MARK_MASK, routing_table_of(vsd)});
+    add_subnets(family, vsd, plan);
   }
 }
 

@@ -32,7 +32,8 @@ struct Plan {
   std::vector<kernel::AddressEntry> addresses;
   std::vector<kernel::WantedRoute> routes;
   std::vector<kernel::WantedRule> rules;
-  std::vector<std::string> missing;  // configured interfaces that do not exist
+  std::vector<kernel::VsdRouteEntry> vsd_routes;  // those of `routes` that are of a VSD's own table, for the data path
+  std::vector<std::string> missing;               // configured interfaces that do not exist
 };
 
 // The links between members by their numbers (core/message.h), as this configuration has them.

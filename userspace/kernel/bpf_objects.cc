@@ -86,9 +86,13 @@ Status BpfObjects::open(const BpfObjectOptions& options) {
   nsrp_traffic_tc& tc = *skeletons_->traffic_tc;
   tc.rodata->nsrp_sessions_enabled = options.sessions_enabled ? 1 : 0;
   tc.rodata->nsrp_kernel_hz = options.kernel_hz;
-  if (bpf_map__set_max_entries(tc.maps.sessions, options.max_sessions) != 0 ||
-      bpf_map__set_max_entries(tc.maps.reply_index, options.max_sessions) != 0)
-    return fail("the session table cannot have " + std::to_string(options.max_sessions) + " entries");
+  for (bpf_object* object : skeletons_->objects()) {
+    for (const char* name : {"sessions", "reply_index"}) {
+      bpf_map* map = bpf_object__find_map_by_name(object, name);
+      if (map == nullptr || bpf_map__set_max_entries(map, options.max_sessions) != 0)
+        return fail("the session table cannot have " + std::to_string(options.max_sessions) + " entries");
+    }
+  }
   return {};
 }
 

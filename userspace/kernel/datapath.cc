@@ -10,6 +10,7 @@
 
 #include "kernel/bpf_objects.h"
 #include "kernel/counters.h"
+#include "kernel/datapath_tables.h"
 #include "kernel/lease_table.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/map_table.h"
@@ -20,27 +21,6 @@
 
 namespace nsrp::kernel {
 namespace {
-
-void copy_mac(const MacAddress& from, nsrp_u8 (&to)[6]) {
-  std::memcpy(to, from.bytes.data(), sizeof(to));
-}
-
-nsrp_vsi to_abi(const VsiEntry& entry) {
-  nsrp_vsi vsi{};
-  vsi.ifindex = entry.ifindex.value;
-  vsi.vid = entry.vid.value;
-  vsi.vsd = entry.vsd.value;
-  copy_mac(entry.vmac, vsi.vmac);
-  return vsi;
-}
-
-nsrp_addr_key to_key(const AddressEntry& entry) {
-  nsrp_addr_key key{};
-  key.ifindex = entry.ifindex.value;
-  key.family = entry.address.family == Family::kIpv4 ? NSRP_IPV4 : NSRP_IPV6;
-  std::memcpy(key.addr, entry.address.bytes.data(), entry.address.size());
-  return key;
-}
 
 Status check_kernel() {
   if (geteuid() != 0) return fail("the data path needs root: BPF programs are loaded and attached to interfaces");
@@ -149,42 +129,25 @@ std::vector<IfIndex> Datapath::attached() const {
 }
 
 Status Datapath::set_interfaces(std::span<const InterfaceEntry> entries) {
-  std::vector<TableEntry<nsrp_u32, nsrp_if_config>> table;
-  for (const InterfaceEntry& entry : entries) {
-    nsrp_if_config config{};
-    config.flags = entry.flags;
-    config.only_vid = entry.only_vid.value;
-    copy_mac(entry.mac, config.mac);
-    table.push_back({entry.ifindex.value, config});
-  }
-  return replace_table(impl_->objects->map_fd("if_config"), table, "interfaces");
+  return replace_table(impl_->objects->map_fd("if_config"), interface_table(entries), "interfaces");
 }
 
 Status Datapath::set_vsis(std::span<const VsiEntry> entries) {
-  std::vector<TableEntry<nsrp_mac_key, nsrp_vsi>> by_mac;
-  std::vector<TableEntry<nsrp_u32, nsrp_vsi>> by_vid;
-  std::vector<TableEntry<nsrp_vsd_key, nsrp_vsi>> by_vsd;
-  for (const VsiEntry& entry : entries) {
-    const nsrp_vsi vsi = to_abi(entry);
-    nsrp_mac_key mac_key{};
-    mac_key.ifindex = vsi.ifindex;
-    copy_mac(entry.vmac, mac_key.mac);
-    by_mac.push_back({mac_key, vsi});
-    by_vid.push_back({vsi.vid, vsi});
-    by_vsd.push_back({nsrp_vsd_key{.ifindex = vsi.ifindex, .vsd = vsi.vsd}, vsi});
-  }
-  if (Status done = replace_table(impl_->objects->map_fd("vsi_by_vid"), by_vid, "virtual interfaces"); !done)
+  const VsiTables tables = vsi_tables(entries);
+  const BpfObjects& objects = *impl_->objects;
+  if (Status done = replace_table(objects.map_fd("vsi_by_vid"), tables.by_vid, "virtual interfaces"); !done)
     return done;
-  if (Status done = replace_table(impl_->objects->map_fd("vsi_by_vsd"), by_vsd, "virtual interfaces"); !done)
+  if (Status done = replace_table(objects.map_fd("vsi_by_vsd"), tables.by_vsd, "virtual interfaces"); !done)
     return done;
-  return replace_table(impl_->objects->map_fd("vsi_by_mac"), by_mac, "virtual interfaces");
+  return replace_table(objects.map_fd("vsi_by_mac"), tables.by_mac, "virtual interfaces");
 }
 
 Status Datapath::set_addresses(std::span<const AddressEntry> entries) {
-  std::vector<TableEntry<nsrp_addr_key, nsrp_addr>> table;
-  for (const AddressEntry& entry : entries)
-    table.push_back({to_key(entry), nsrp_addr{.kind = static_cast<nsrp_u16>(entry.kind), .vid = entry.vid.value}});
-  return replace_table(impl_->objects->map_fd("addr_table"), table, "addresses");
+  return replace_table(impl_->objects->map_fd("addr_table"), address_table(entries), "addresses");
+}
+
+Status Datapath::set_vsd_routes(std::span<const VsdRouteEntry> entries) {
+  return replace_table(impl_->objects->map_fd("vsd_routes"), route_table(entries), "routes");
 }
 
 // The port is there before it is used, and in use no more before it goes.

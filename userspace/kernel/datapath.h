@@ -61,6 +61,13 @@ struct AddressEntry {
   Vid vid;
 };
 
+// A route of a VSD that has a routing table of its own.
+struct VsdRouteEntry {
+  VsdId vsd;
+  Prefix destination;
+  IfIndex ifindex;
+};
+
 struct Lease {
   Instant until;  // epoch: not master
   Duration alone_grace;
@@ -97,6 +104,7 @@ class Datapath {
   Status set_interfaces(std::span<const InterfaceEntry> entries);
   Status set_vsis(std::span<const VsiEntry> entries);
   Status set_addresses(std::span<const AddressEntry> entries);
+  Status set_vsd_routes(std::span<const VsdRouteEntry> entries);
   Status set_data_link(std::optional<DataLink> link, ClusterId cluster, bool data_forwarding);
 
   void grant_lease(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept;

@@ -29,18 +29,20 @@ typedef unsigned long long nsrp_u64;
 #endif
 
 enum {
-	NSRP_ABI_VERSION = 1,
+	NSRP_ABI_VERSION = 2,
 	NSRP_MAX_VSDS = 64,         /* VSD ids 0..63 */
 	NSRP_MAX_INTERFACES = 256,  /* traffic and HA interfaces with our programs */
 	NSRP_MAX_VSIS = 4094,       /* one VID each */
-	NSRP_MAX_VSI_ADDRS = 8192,  /* addresses of VSIs and of this device on traffic interfaces */
+	NSRP_MAX_VSI_ADDRS = 16384, /* addresses of VSIs and of this device; most of them stand there twice */
+	NSRP_MAX_ROUTES = 16384,    /* routes of VSDs that have a routing table of their own */
+	NSRP_MAX_FRAGMENTS = 8192,  /* fragmented packets on their way; the oldest are forgotten first */
 	NSRP_MAX_VID = 4095,        /* VIDs 1..4094 name VSIs on the data link */
 	NSRP_DEFAULT_MAX_SESSIONS = 262144,
 	NSRP_EVENT_RING_BYTES = 4 << 20,
 	NSRP_ETHERTYPE = 0x88b5,    /* IEEE 802 local experimental EtherType 1 */
 	NSRP_META_MAGIC = 0x4e535250, /* "NSRP": XDP metadata from the data link program to its tc program */
-	/* A packet's VSD travels from tc ingress to tc egress in these bits of skb->mark, as (VSD id + 1), and
-	   only on interfaces that carry VSIs of more than one VSD. */
+	/* A packet's VSD travels from tc ingress to routing and tc egress in these bits of skb->mark, as
+	   (VSD id + 1), and only on boxes with VSIs of more than one VSD. */
 	NSRP_MARK_SHIFT = 24,
 };
 #define NSRP_MARK_MASK 0x7f000000u
@@ -61,14 +63,19 @@ struct nsrp_vsd_state {
 	nsrp_u64 term;            /* the mastership's number in the election; informative */
 };
 
+enum nsrp_vsi_flags {
+	NSRP_VSI_SEVERAL_VSDS = 1, /* this box has VSIs of more than one VSD: a virtual MAC alone does not say
+				      whose a packet is */
+};
+
 /* Identity of a VSI. vid names it on the data link and is equal on all members. */
 struct nsrp_vsi {
 	nsrp_u32 ifindex;
 	nsrp_u16 vid;
 	nsrp_u8 vsd;
-	nsrp_u8 pad0;
+	nsrp_u8 flags; /* enum nsrp_vsi_flags */
 	nsrp_u8 vmac[6];
-	nsrp_u8 pad1[2];
+	nsrp_u8 pad[2];
 };
 
 /* key of vsi_by_mac */
@@ -78,13 +85,21 @@ struct nsrp_mac_key {
 	nsrp_u8 pad[2];
 };
 
-/* key of vsi_by_vsd: the VSI of a VSD on an interface */
+enum { NSRP_ANY_INTERFACE = 0, NSRP_ANY_VSD = 255 };
+
+/*
+ * key of vsi_by_vsd: the VSI of a VSD on an interface; also some VSI of a VSD (NSRP_ANY_INTERFACE), and some VSI on
+ * an interface (NSRP_ANY_VSD)
+ */
 struct nsrp_vsd_key {
 	nsrp_u32 ifindex;
 	nsrp_u32 vsd;
 };
 
-/* key of addr_table: an address of this box on one traffic interface */
+/*
+ * key of addr_table: an address of this box on one traffic interface; all but link-local ones also for packets that
+ * come in elsewhere (NSRP_ANY_INTERFACE)
+ */
 struct nsrp_addr_key {
 	nsrp_u32 ifindex;
 	nsrp_u8 family; /* NSRP_IPV4 or NSRP_IPV6 */
@@ -108,7 +123,7 @@ struct nsrp_addr {
 enum nsrp_if_flags {
 	NSRP_IF_TRAFFIC = 1, /* carries VSIs */
 	NSRP_IF_HA = 2,      /* zone ha */
-	NSRP_IF_MULTI_VSD = 4, /* carries VSIs of more than one VSD: packets are marked, see NSRP_MARK_SHIFT */
+	NSRP_IF_MULTI_VSD = 4, /* carries VSIs of more than one VSD: the mark tells packets apart, see NSRP_MARK_SHIFT */
 };
 
 /* value of if_config[ifindex] */
@@ -170,12 +185,45 @@ struct nsrp_session_event {
 	struct nsrp_session session;
 };
 
+/* key of vsd_routes, a longest-prefix table: where a VSD's own routing table leads */
+struct nsrp_route_key {
+	nsrp_u32 prefix_len; /* in bits, NSRP_ROUTE_FIXED_BITS included */
+	nsrp_u8 vsd;
+	nsrp_u8 family; /* NSRP_IPV4 or NSRP_IPV6 */
+	nsrp_u8 pad[2];
+	nsrp_u8 addr[16];
+};
+
+enum { NSRP_ROUTE_FIXED_BITS = 32 };
+
+/* value of vsd_routes */
+struct nsrp_route {
+	nsrp_u32 ifindex; /* out of which packets go */
+};
+
+/* key of fragments: what the fragments of one packet have in common */
+struct nsrp_fragment_key {
+	nsrp_u8 saddr[16];
+	nsrp_u8 daddr[16];
+	nsrp_u32 id;
+	nsrp_u8 proto; /* IPv6: 0 */
+	nsrp_u8 family; /* NSRP_IPV4 or NSRP_IPV6 */
+	nsrp_u8 pad[2];
+};
+
+/* value of fragments: the VSD the first one was found to belong to */
+struct nsrp_fragment {
+	nsrp_u64 seen_ns;
+	nsrp_u32 vsd;
+	nsrp_u32 pad;
+};
+
 /* counters[reason], per CPU. X(name, what it means). The order is ABI: append only. */
 #define NSRP_COUNTERS(X) \
-	X(rx_own, "frames to a virtual MAC of a VSD mastered here, passed to the stack") \
-	X(rx_to_peer, "frames to a virtual MAC of a VSD mastered elsewhere, sent over the data link") \
-	X(rx_drop_no_data_link, "the same, dropped: there is no data link") \
-	X(rx_drop_forwarding_off, "the same, dropped: data-forwarding is unset") \
+	X(rx_own, "frames to the virtual MAC of the VSD they belong to, mastered here, passed to the stack") \
+	X(rx_to_peer, "frames to the virtual MAC of the VSD they belong to, mastered elsewhere, sent over the data link") \
+	X(rx_drop_no_data_link, "frames of a VSD mastered elsewhere, dropped: there is no data link") \
+	X(rx_drop_forwarding_off, "frames of a VSD mastered elsewhere, dropped: data-forwarding is unset") \
 	X(rx_drop_own_vmac_source, "frames from outside with a virtual MAC of a VSD mastered here as source, dropped") \
 	X(rx_drop_malformed, "frames too short for what their header says, dropped") \
 	X(arp_answered, "ARP requests for a VSI address, answered as master") \
@@ -198,7 +246,13 @@ struct nsrp_session_event {
 	X(session_map_full, "sessions not recorded: the map is full") \
 	X(session_ring_full, "session events left to the sweep: the ring was full") \
 	X(xdp_redirect_error, "packets that could not be given to the data link") \
-	X(rx_drop_not_master, "frames to a virtual MAC that passed XDP just before mastership was lost, dropped")
+	X(rx_drop_not_master, "frames to a virtual MAC that passed XDP just before mastership was lost, dropped") \
+	X(rx_own_steered, "frames to the virtual MAC of another VSD that session, destination or egress keep here") \
+	X(rx_to_peer_session, "frames sent over the data link: their session is of a VSD mastered elsewhere") \
+	X(rx_to_peer_address, "frames sent over the data link: they are for the address of a VSI that is inactive here") \
+	X(rx_to_peer_egress, "frames sent over the data link: their route leaves through a VSI that is inactive here") \
+	X(rx_drop_data_link_mtu, "frames of a VSD mastered elsewhere, dropped: too long for the data link") \
+	X(rx_fragment_unknown, "later fragments whose first one has not passed here: only their addresses count")
 
 enum nsrp_counter {
 #define NSRP_X(name, text) NSRP_CNT_##name,
@@ -224,6 +278,10 @@ NSRP_STATIC_ASSERT(sizeof(struct nsrp_data_link) == 24, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_tuple) == 40, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_session) == 88, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_session_event) == 128, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_route_key) == 24, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_route) == 4, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_fragment_key) == 40, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_fragment) == 16, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_meta) == 8, "layout");
 
 #endif

@@ -98,11 +98,29 @@ TEST_CASE("a VSD's own routes stand in a table of its own, found by the mark of 
                            "set vrouter trust-vr route 0.0.0.0/0 interface eth1 gateway 10.1.0.254\n"
                            "set vrouter trust-vr route 0.0.0.0/0 interface eth1:1 gateway 10.1.0.253\n";
   const Plan plan = make_plan(configuration(text), links({"eth1", "ha1"}));
-  REQUIRE(plan.routes.size() == 2);
+  REQUIRE(plan.routes.size() == 3);
   CHECK(plan.routes[0].table != plan.routes[1].table);
   REQUIRE(plan.rules.size() == 1);
   CHECK(plan.rules[0].table == routing_table_of(VsdId{1}));
   CHECK(plan.rules[0].mark == 2u << NSRP_MARK_SHIFT);
+}
+
+TEST_CASE("a VSD's own table knows the subnets of the interfaces too, and the data path knows that table") {
+  const std::string text = std::string(kPair) +
+                           "set interface eth1 ip 2001:db8::1/64\nset nsrp vsd-group id 1\n"
+                           "set interface eth1:1 ip 10.1.0.9/24\n"
+                           "set vrouter trust-vr route 0.0.0.0/0 interface eth1:1 gateway 10.1.0.253\n";
+  const Plan plan = make_plan(configuration(text), links({"eth1", "ha1"}));
+  std::vector<std::string> told;
+  for (const kernel::VsdRouteEntry& route : plan.vsd_routes) {
+    CHECK(route.vsd == VsdId{1});
+    CHECK(route.ifindex == IfIndex{10});
+    told.push_back(to_string(route.destination));
+  }
+  CHECK(told == std::vector<std::string>{"0.0.0.0/0", "10.1.0.0/24"});
+  REQUIRE(plan.routes.size() == 2);
+  CHECK(plan.routes[1].table == routing_table_of(VsdId{1}));
+  CHECK_FALSE(plan.routes[1].gateway.has_value());
 }
 
 TEST_CASE("a configured interface that does not exist is reported, and the rest is planned") {
