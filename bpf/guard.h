@@ -11,7 +11,7 @@
 
 #include "count.h"
 #include "parse.h"
-#include "session.h"
+#include "refusal.h"
 #include "vsd.h"
 #include "vsi.h"
 
@@ -81,6 +81,8 @@ static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *e
 		return TC_ACT_UNSPEC;
 	if (source) {
 		vsi = nsrp_vsi_of_vid(source->vid);
+		if (!skb->ingress_ifindex && nsrp_refuses_session(eth, end))
+			return nsrp_shot(NSRP_CNT_tx_drop_refusal);
 	} else {
 		if (!skb->ingress_ifindex)
 			return TC_ACT_UNSPEC; /* our own packet, and not from a VSI */

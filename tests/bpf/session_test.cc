@@ -220,6 +220,28 @@ TEST_CASE("a new flow with the addresses of an ended one replaces its record and
   CHECK(lab.session_count() == 1);
 }
 
+TEST_CASE("a packet whose conntrack entry is missing does not make the gateway end the session") {
+  const GatewayLab lab;
+  TcpFlow flow(lab, kClient, kServer);
+  flow.talk();
+  const Socket client(lab.client, SOCK_DGRAM, kClient, 4000), server(lab.server, SOCK_DGRAM, kServer, 53);
+  client.send_to(kServer, 53);
+  REQUIRE(server.receive().has_value());
+  lab.gateway.run("sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0; conntrack -F >/dev/null 2>&1");
+  server.send_to(kUntrustVsi, 4000);
+  CHECK(eventually([&] { return lab.count(NSRP_CNT_tx_drop_refusal) == 1; }));
+  flow.served.send("late");
+  CHECK(eventually([&] { return lab.count(NSRP_CNT_tx_drop_refusal) >= 2; }));
+  lab.server.run("ss -Htn state established | grep -q :80");
+}
+
+TEST_CASE("what never was a session is refused as ever") {
+  const GatewayLab lab;
+  const Socket server(lab.server, SOCK_STREAM, kServer, 0);
+  CHECK_FALSE(server.connect(kUntrustVsi, 4000));
+  CHECK(lab.count(NSRP_CNT_tx_drop_refusal) == 0);
+}
+
 TEST_CASE("a full table is counted, and traffic goes on") {
   const GatewayLab lab(16);
   const Socket client(lab.client, SOCK_DGRAM, kClient, 4000), server(lab.server, SOCK_DGRAM, kServer, 999);

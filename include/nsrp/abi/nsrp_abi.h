@@ -252,7 +252,8 @@ struct nsrp_fragment {
 	X(rx_to_peer_address, "frames sent over the data link: they are for the address of a VSI that is inactive here") \
 	X(rx_to_peer_egress, "frames sent over the data link: their route leaves through a VSI that is inactive here") \
 	X(rx_drop_data_link_mtu, "frames of a VSD mastered elsewhere, dropped: too long for the data link") \
-	X(rx_fragment_unknown, "later fragments whose first one has not passed here: only their addresses count")
+	X(rx_fragment_unknown, "later fragments whose first one has not passed here: only their addresses count") \
+	X(tx_drop_refusal, "resets and port unreachables of this box's own stack for sessions that stand, dropped")
 
 enum nsrp_counter {
 #define NSRP_X(name, text) NSRP_CNT_##name,
