@@ -11,7 +11,7 @@
 
 #include "conntrack.h"
 #include "count.h"
-#include "parse.h"
+#include "flow.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -72,7 +72,32 @@ static __always_inline int nsrp_read_ports(void *l4, const void *end, struct nsr
 	return 1;
 }
 
-/* False for what is not recorded: other protocols, later fragments, IPv6 extension headers. */
+/* The only extension header that is looked through is the one Linux writes itself: of a large packet it
+   forwards, which conntrack has put together, every fragment has one. */
+static __always_inline int nsrp_read_wire6(struct ipv6hdr *ip6, const void *end, struct nsrp_wire *wire)
+{
+	struct nsrp_ip6_fragment *fragment = (void *)(ip6 + 1);
+	void *l4 = fragment;
+
+	if ((void *)(ip6 + 1) > end)
+		return 0;
+	wire->swapped.family = NSRP_IPV6;
+	wire->swapped.proto = ip6->nexthdr;
+	if (ip6->nexthdr == NSRP_EXT_FRAGMENT) {
+		if ((const void *)(fragment + 1) > end ||
+		    (fragment->offset_more & bpf_htons(NSRP_IPV6_OFFSET)))
+			return 0;
+		wire->swapped.proto = fragment->next;
+		l4 = fragment + 1;
+	}
+	if (wire->swapped.proto == IPPROTO_ICMP)
+		return 0;
+	nsrp_copy_ip6(wire->swapped.saddr, &ip6->daddr);
+	nsrp_copy_ip6(wire->swapped.daddr, &ip6->saddr);
+	return nsrp_read_ports(l4, end, wire);
+}
+
+/* False for what is not recorded: other protocols, later fragments, other IPv6 extension headers. */
 static __always_inline int nsrp_read_wire(struct ethhdr *eth, const void *end, struct nsrp_wire *wire)
 {
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
@@ -88,17 +113,8 @@ static __always_inline int nsrp_read_wire(struct ethhdr *eth, const void *end, s
 			return 0;
 		return nsrp_read_ports((void *)ip + ip->ihl * 4, end, wire);
 	}
-	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
-		struct ipv6hdr *ip6 = (void *)(eth + 1);
-
-		if ((void *)(ip6 + 1) > end || ip6->nexthdr == IPPROTO_ICMP)
-			return 0;
-		wire->swapped.family = NSRP_IPV6;
-		wire->swapped.proto = ip6->nexthdr;
-		nsrp_copy_ip6(wire->swapped.saddr, &ip6->daddr);
-		nsrp_copy_ip6(wire->swapped.daddr, &ip6->saddr);
-		return nsrp_read_ports(ip6 + 1, end, wire);
-	}
+	if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+		return nsrp_read_wire6((void *)(eth + 1), end, wire);
 	return 0;
 }
 

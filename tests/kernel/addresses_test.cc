@@ -129,6 +129,22 @@ TEST_CASE("routes through a subnet outlive the change of its primary address") {
   CHECK(has(sh("ip route show"), "10.50.0.0/16 via 10.1.1.254"));
 }
 
+TEST_CASE("routes through an interface outlive a new prefix length of its only address") {
+  World world;
+  const WantedAddress host{prefix("10.1.1.2/32"), ""}, host6{prefix("2001:db8:1::2/128"), ""};
+  world.want({kManage, kManage6});
+  sh("ip route add 10.50.0.0/16 via 10.1.1.254; ip route add 2001:db8:50::/48 via 2001:db8:1::99");
+  for (const bool alone : {true, false}) {
+    world.want(alone ? std::vector{host, host6} : std::vector{kManage, kManage6});
+    CHECK(world.carries("10.1.1.2/32") == alone);
+    CHECK(world.carries("10.1.1.2/24") != alone);
+    CHECK(world.carries("2001:db8:1::2/128") == alone);
+    CHECK(world.carries("2001:db8:1::2/64") != alone);
+    CHECK(has(sh("ip route show"), "10.50.0.0/16 via 10.1.1.254"));
+    CHECK(has(sh("ip -6 route show"), "2001:db8:50::/48 via 2001:db8:1::99"));
+  }
+}
+
 TEST_CASE("addresses of an earlier run are ours when named") {
   World world;
   world.want({kVsi, kVsi6});

@@ -126,6 +126,27 @@ TEST_CASE("leaving a bridge is not a deletion") {
   CHECK(told.gone.empty());
 }
 
+TEST_CASE("a dormant interface is not running, over a loss of carrier too, and the link list still says up") {
+  World world;
+  sh("ip link set eth1 up; ip link set far up");
+  const auto network = world.network();
+  const Link eth1 = find(*network, "eth1");
+  const auto state = [] { return sh("ip -o link show eth1 | grep -o 'state [A-Z]*'"); };
+  REQUIRE(network->set_dormant(eth1.ifindex, true));
+  CHECK(state() == "state DORMANT\n");
+  sh("ip link set far down");
+  REQUIRE(eventually([&] { return !find(*network, "eth1").carrier; }));
+  sh("ip link set far up");
+  REQUIRE(eventually([&] { return find(*network, "eth1").carrier; }));
+  REQUIRE(eventually([&] { return state() == "state DORMANT\n"; }));
+  CHECK(find(*network, "eth1").up);
+  REQUIRE(network->set_dormant(eth1.ifindex, false));
+  CHECK(state() == "state UP\n");
+  REQUIRE(network->set_dormant(eth1.ifindex, true));
+  network->restore();
+  CHECK(state() == "state UP\n");
+}
+
 TEST_CASE("no change is lost when the kernel drops events") {
   World world;
   sh("ip link set eth1 up; ip link set far up; ip link add other type veth peer name other2");

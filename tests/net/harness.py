@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the net tests share: a lab for each test, a running pair, traffic, and what must hold afterwards."""
+import itertools
 import os
 import re
 import sys
@@ -10,7 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
 
 from nsrplab import GATEWAYS, STATE_ROOT, THREE_GATEWAYS, Lab, Load, wait_until  # noqa: E402
-from nsrplab.capture import read_pcap  # noqa: E402
+from nsrplab.capture import HEADER_ONLY  # noqa: E402
 
 SKIPPED = 77  # what ctest takes for "skipped"
 # A test does not time: a shared machine can stop for a second on its own. This only tells an outage that ends from one
@@ -207,7 +208,7 @@ class VirtualMacWatch:
     gateway is asked for the VSI's address by itself."""
 
     def __init__(self, lab):
-        self.captures = {(switch, name): lab.capture(switch, name)
+        self.captures = {(switch, name): lab.capture(switch, name, snap_bytes=HEADER_ONLY)
                          for switch in ("trust", "untrust") for name in GATEWAYS}
         for switch in ("trust", "untrust"):
             lab.arp_prober(switch)
@@ -216,25 +217,19 @@ class VirtualMacWatch:
         """Until this gateway was seen using virtual MACs on both sides: the question who does is being asked."""
         for switch in ("trust", "untrust"):
             capture = self.captures[switch, gateway]
-            wait_until(lambda c=capture: any(f.from_virtual_mac for f in read_pcap(c.path)), 10,
-                       f"a virtual MAC of {gateway} on {switch}")
+            wait_until(capture.saw_any, 10, f"a virtual MAC of {gateway} on {switch}")
         return self
 
     def owners(self):
         """By switch, the gateways in the order in which they used virtual MACs: ["gwA", "gwB"] is one clean change."""
-        frames = {key: capture.stop() for key, capture in self.captures.items()}
-        return {switch: self._in_turn({name: frames[switch, name] for name in GATEWAYS})
+        times = {key: capture.stop_times() for key, capture in self.captures.items()}
+        return {switch: self._in_turn({name: times[switch, name] for name in GATEWAYS})
                 for switch in ("trust", "untrust")}
 
     @staticmethod
-    def _in_turn(frames_by_gateway):
-        merged = sorted((frame.time_ns, name) for name, frames in frames_by_gateway.items()
-                        for frame in frames if frame.from_virtual_mac)
-        owners = []
-        for _, name in merged:
-            if not owners or owners[-1] != name:
-                owners.append(name)
-        return owners
+    def _in_turn(times_by_gateway):
+        merged = sorted((time_ns, name) for name, times in times_by_gateway.items() for time_ns in times)
+        return [name for name, _ in itertools.groupby(merged, key=lambda frame: frame[1])]
 
 
 def main():

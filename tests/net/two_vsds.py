@@ -51,7 +51,7 @@ class TwoVsdsTest(LabTest):
         self.count_from_here()
 
     def ip(self, host, *words):
-        return self.lab.network.run(host, "ip", *(["-6"] if any(":" in word for word in words) else []), *words)
+        return self.lab.network.run(host, "ip", *(["-6"] if any("::" in word for word in words) else []), *words)
 
     def count_from_here(self):
         self.before = {name: self.lab[name].ask("get nsrp counters") for name in GATEWAYS}

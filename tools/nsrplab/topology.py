@@ -20,9 +20,6 @@ SWITCHES = ("trust", "untrust")
 HA_SWITCH = "ha"
 BRIDGE = "br0"
 
-# Virtual MACs of NSRP begin with this, the lab's own MACs never do.
-VIRTUAL_MAC_PREFIX = bytes.fromhex("024e53")
-
 
 class Subnet(NamedTuple):
     """Addresses on one side of the gateways: the VSI's, the end host's, each gateway's own."""

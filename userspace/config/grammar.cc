@@ -19,6 +19,7 @@ constexpr Topic kTopics[] = {
     {"get", "Show state and configuration"},
     {"exec", "Carry out an action now"},
     {"clear", "Reset counters"},
+    {"arp", "How next hops are found"},
     {"cluster", "On all members of the cluster"},
     {"cluster nsrp", "Redundancy of this device"},
     {"nsrp", "Redundancy: cluster, VSD groups, HA links, RTO mirror"},

@@ -76,6 +76,7 @@ struct Config {
   uint8_t hb_threshold = 3;
   bool master_always_exist = false;
   uint8_t arp = 4;
+  bool arp_always_on_dest = false;  // as the operator has it; what it asks for holds either way (docs/operations.md)
   bool data_forwarding = true;
   bool rto_sync = false;
   uint8_t rto_hb_interval_s = 4;

@@ -96,6 +96,9 @@ Status Applier::configure(const Plan& plan) {
       return about(name, done);
     }
     if (Status done = network_.set_link_up(interface.link.ifindex, true); !done) return about(name, done);
+    const bool was_dormant = before != current_.interfaces.end() && before->second.dormant;
+    if (!interface.dormant && !was_dormant) continue;
+    if (Status done = network_.set_dormant(interface.link.ifindex, interface.dormant); !done) return about(name, done);
   }
   if (Status done = network_.set_routes(plan.routes); !done) return done;
   if (Status done = network_.set_rules(plan.rules); !done) return done;
@@ -110,6 +113,7 @@ void Applier::release_interfaces_not_in(const Plan& plan) {
       // The interface itself may have vanished; then there is nothing to clean.
       (void)network_.set_addresses(old.link.ifindex, {}, prefixes_of(old));
       (void)network_.set_unicast_filter(old.link.ifindex, {});
+      if (old.dormant) (void)network_.set_dormant(old.link.ifindex, false);
     }
     const bool had_programs = old.traffic || old.ha;
     const bool keeps_programs = !gone && (kept->second.traffic || kept->second.ha);

@@ -163,7 +163,7 @@ void Daemon::adopt_earlier_run() {
   const Result<std::optional<std::string>> text = read_file(applied_file());
   if (!text || !text->has_value()) return;
   const Result<config::Config> before = config::load(**text, applied_file());
-  if (before) applier_->adopt(make_plan(*before, links_));
+  if (before) applier_->adopt(make_plan(*before, links_, down_vsds(*before)));
 }
 
 Status Daemon::watch_signals() {

@@ -53,6 +53,9 @@ class Daemon {
   Status refresh_links();
   Status apply_config(const config::Config& wanted);
   Status apply_to_kernel(const config::Config& wanted);
+  bool masters(VsdId vsd) const;
+  std::set<VsdId> down_vsds(const config::Config& wanted) const;
+  void show_vsis();
   Result<std::shared_ptr<const wire::Keys>> keys_for(const config::Config& wanted) const;
   void feed_keys(std::shared_ptr<const wire::Keys> keys);
   void feed_control_thread();
@@ -126,6 +129,7 @@ class Daemon {
   std::string protection_ = "mode=none";                             // the operator has been told of it
   std::map<std::pair<wire::Drop, std::string>, uint64_t> problems_;  // the operator has been told of them
   std::vector<std::string> missing_;
+  std::set<VsdId> down_;  // those whose VSIs the kernel shows as down
   io::Loop::TimerId link_local_timer_ = 0;
   uint64_t next_barrier_ = 1;
   std::map<uint64_t, VsdId> barriers_;

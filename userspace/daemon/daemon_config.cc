@@ -71,7 +71,8 @@ Status Daemon::apply_config(const config::Config& wanted) {
 }
 
 Status Daemon::apply_to_kernel(const config::Config& wanted) {
-  const Plan plan = make_plan(wanted, links_);
+  down_ = down_vsds(wanted);
+  const Plan plan = make_plan(wanted, links_, down_);
   for (const std::string& name : plan.missing) {
     if (std::find(missing_.begin(), missing_.end(), name) == missing_.end()) {
       events_.add(EventId::k_interface_missing, "interface=" + name);
@@ -79,6 +80,31 @@ Status Daemon::apply_to_kernel(const config::Config& wanted) {
   }
   missing_ = plan.missing;
   return applier_->apply(plan);
+}
+
+// Before the control thread has begun to say it, a lease of an earlier run does.
+bool Daemon::masters(VsdId vsd) const {
+  const auto view = control_->view();
+  for (const core::VsdView& known : view->vsds) {
+    if (known.settings.id == vsd) return known.state == core::VsdState::kMaster;
+  }
+  return datapath_->lease(vsd).until > io::now();
+}
+
+std::set<VsdId> Daemon::down_vsds(const config::Config& wanted) const {
+  std::set<VsdId> down;
+  if (wanted.data_forwarding || wanted.cluster.value == 0) return down;
+  for (const auto& [id, group] : wanted.vsd_groups) {
+    if (!masters(id)) down.insert(id);
+  }
+  return down;
+}
+
+void Daemon::show_vsis() {
+  if (down_vsds(config_) == down_) return;
+  if (Status applied = apply_to_kernel(config_); !applied) {
+    events_.add(EventId::k_config_apply_failed, "cause=" + quote(applied.error().message));
+  }
 }
 
 void Daemon::feed_keys(std::shared_ptr<const wire::Keys> keys) {

@@ -56,6 +56,7 @@ void Daemon::on_state_changed(const core::StateChanged& change) {
   events_.add(EventId::k_vsd_state, "vsd=" + std::to_string(change.vsd.value) +
                                         " from=" + quote(core::to_string(change.from)) +
                                         " to=" + quote(core::to_string(change.to)) + " cause=" + quote(change.cause));
+  show_vsis();
   refresh_rto();
   refresh_peer();
 }

@@ -2,6 +2,8 @@
 #include "daemon/plan.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <set>
 
 namespace nsrp::daemon {
@@ -106,6 +108,62 @@ void add_routes(const Config& config, const LinksByName& links, Plan& plan) {
   }
 }
 
+bool same_subnet(const Prefix& a, const Prefix& b) {
+  return a.length == b.length && a.network() == b.network();
+}
+
+bool any_prefix(const std::vector<Vsi>& vsis, const std::function<bool(const Prefix&)>& matches) {
+  return std::ranges::any_of(vsis, [&](const Vsi& vsi) { return std::ranges::any_of(vsi.addresses, matches); });
+}
+
+// Without an address the interface would lose the route to the subnet too, and packets for it would take another one
+// instead of being dropped and counted. This one is of our protocol: daemons that tell connected subnets leave it out.
+void keep_subnet(const InterfacePlan& interface, const Prefix& prefix, Plan& plan) {
+  const kernel::WantedRoute route{
+      {prefix.network(), prefix.length}, interface.link.ifindex, std::nullopt, 0, kMainTable};
+  if (std::ranges::find(plan.routes, route) == plan.routes.end()) plan.routes.push_back(route);
+}
+
+// A subnet without an active VSI must not be connected: no address of a VSI that is down, and the manage IP by itself.
+void take_subnets(const std::vector<Vsi>& down, const std::vector<Vsi>& active, InterfacePlan& interface, Plan& plan) {
+  std::vector<kernel::WantedAddress> kept;
+  for (kernel::WantedAddress address : interface.addresses) {
+    const Prefix prefix = address.prefix;
+    const auto same = [&](const Prefix& other) { return other == prefix; };
+    const auto near = [&](const Prefix& other) { return same_subnet(other, prefix); };
+    const uint8_t host_length = prefix.address.max_prefix_length();
+    if (any_prefix(down, near) && !any_prefix(active, near) && prefix.length != host_length) {
+      keep_subnet(interface, prefix, plan);
+      address.prefix.length = host_length;
+    }
+    if (!any_prefix(down, same)) kept.push_back(address);
+  }
+  interface.addresses = std::move(kept);
+}
+
+// A VLAN device is dormant when the one below it is, so that must not be while the VLAN device has an active VSI.
+bool carries_running_interface(const Plan& plan, IfIndex ifindex) {
+  return std::ranges::any_of(plan.interfaces, [&](const auto& other) {
+    const InterfacePlan& above = other.second;
+    return above.link.lower == ifindex && above.link.ifindex > ifindex && above.traffic && !above.dormant;
+  });
+}
+
+void show_down(const std::vector<Vsi>& vsis, const std::set<VsdId>& down, Plan& plan) {
+  std::map<IfIndex, InterfacePlan*, std::greater<>> from_above;
+  for (auto& [name, interface] : plan.interfaces) {
+    if (interface.traffic) from_above[interface.link.ifindex] = &interface;
+  }
+  for (const auto& [ifindex, interface] : from_above) {
+    std::vector<Vsi> down_here, active_here;
+    for (const Vsi& vsi : vsis) {
+      if (vsi.ifname == interface->link.name) (down.contains(vsi.vsd) ? down_here : active_here).push_back(vsi);
+    }
+    interface->dormant = active_here.empty() && !carries_running_interface(plan, ifindex);
+    if (!interface->dormant) take_subnets(down_here, active_here, *interface, plan);
+  }
+}
+
 }  // namespace
 
 uint32_t routing_table_of(VsdId vsd) {
@@ -121,7 +179,7 @@ std::map<core::LinkIndex, std::string> link_names(const Config& config) {
   return names;
 }
 
-Plan make_plan(const Config& config, const LinksByName& links) {
+Plan make_plan(const Config& config, const LinksByName& links, const std::set<VsdId>& down) {
   Plan plan;
   const std::vector<Vsi> vsis = config::vsis_of(config);
   for (const auto& [name, interface] : config.interfaces) {
@@ -134,6 +192,7 @@ Plan make_plan(const Config& config, const LinksByName& links) {
     add_interface(config, interface, link->second, vsis, plan);
   }
   add_routes(config, links, plan);
+  if (!down.empty()) show_down(vsis, down, plan);
   return plan;
 }
 

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct InterfacePlan {
   bool ha = false;                               // an HA link
   std::vector<kernel::WantedAddress> addresses;  // in order: manage IPs first
   std::vector<MacAddress> virtual_macs;
+  bool dormant = false;  // every VSI on it is down
 };
 
 struct Plan {
@@ -39,7 +41,9 @@ struct Plan {
 // The links between members by their numbers (core/message.h), as this configuration has them.
 std::map<core::LinkIndex, std::string> link_names(const config::Config& config);
 
-Plan make_plan(const config::Config& config, const LinksByName& links);
+// VSIs of the VSDs in `down` are shown to routing daemons as down (manual ch. 1, "Dynamic Routing Advisory"): the
+// interface is dormant, or, where active VSIs share it, without the subnets of those that are down.
+Plan make_plan(const config::Config& config, const LinksByName& links, const std::set<VsdId>& down = {});
 
 // Announcements of one VSD: every address of its VSIs with the virtual MAC.
 struct AnnounceTarget {

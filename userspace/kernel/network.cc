@@ -22,6 +22,7 @@ void Network::restore() {
   for (const auto& [ifindex, macs] : impl_->our_filters) (void)set_unicast_filter(ifindex, {});
   for (const auto& change : impl_->offloads_off) (void)impl_->ethtool.set_vlan_offload(change.name, change.which, true);
   impl_->offloads_off.clear();
+  for (const IfIndex ifindex : std::set<IfIndex>(impl_->made_dormant)) (void)set_dormant(ifindex, false);
   impl_->sysctls.restore();
 }
 

@@ -25,6 +25,7 @@ struct Link {
   bool promiscuous = false;
   uint32_t mtu = 0;
   uint32_t speed_mbps = 0;  // 0: unknown
+  IfIndex lower;            // what a VLAN device stands on; 0: nothing
   bool ethernet = false;    // ARPHRD_ETHER and not loopback
 };
 
@@ -86,6 +87,9 @@ class Network {
   Status set_unicast_filter(IfIndex ifindex, const std::vector<MacAddress>& macs);
 
   Status set_link_up(IfIndex ifindex, bool up);
+  // A dormant interface (RFC 2863) is not running: routing daemons take it for down. Packets pass as ever. VLAN devices
+  // on top of it become dormant, too.
+  Status set_dormant(IfIndex ifindex, bool dormant);
   // The interface's IPv6 link-local address, when it has one that is usable (duplicate address detection is over).
   Result<std::optional<IpAddress>> link_local(IfIndex ifindex) const;
 

@@ -85,6 +85,7 @@ class AddressEditor {
 
   Status run() {
     if (auto done = read(); !done) return done;
+    if (auto done = add_with_new_length(); !done) return done;
     if (auto done = remove_unwanted(); !done) return done;
     if (auto done = add_missing(); !done) return done;
     return family_ == Family::kIpv4 ? order() : Status{};
@@ -117,6 +118,19 @@ class AddressEditor {
 
   bool label_matches(const PresentAddress& present, const WantedAddress& want) const {
     return family_ == Family::kIpv6 || present.label == (want.label.empty() ? name_ : want.label);
+  }
+
+  // An interface that loses its last IPv4 address loses every route through it, other people's too. So an address whose
+  // prefix length changes is there twice for a moment; IPv6 does not allow that, and keeps the routes.
+  Status add_with_new_length() {
+    for (const WantedAddress& want : wanted_) {
+      const bool changes = std::any_of(present_.begin(), present_.end(), [&](const PresentAddress& present) {
+        return present.prefix.address == want.prefix.address && ours_.contains(present.prefix);
+      });
+      if (family_ == Family::kIpv6 || !changes || find(want.prefix) != nullptr) continue;
+      if (auto done = add(want, true, NLM_F_EXCL); !done) return done;
+    }
+    return {};
   }
 
   Status remove_unwanted() {

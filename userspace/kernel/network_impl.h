@@ -35,6 +35,7 @@ struct Network::Impl {
   void handle_event(const nlmsghdr* header, const LinkChanged& changed, const LinkGone& gone);
   void report_all(const LinkChanged& changed, const LinkGone& gone);
   Status change_flags(IfIndex ifindex, uint32_t mask, uint32_t flags) const;
+  std::set<IfIndex> made_dormant;
 
   // network_addresses.cc
   std::map<IfIndex, std::set<Prefix>> our_addresses;

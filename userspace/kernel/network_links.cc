@@ -33,6 +33,10 @@ std::optional<Link> Network::Impl::parse_link(const nlmsghdr* header) const {
   link.ethernet = info->ifi_type == ARPHRD_ETHER && (info->ifi_flags & IFF_LOOPBACK) == 0;
   if (const nlattr* name = nlmsg_find_attr(message, sizeof(ifinfomsg), IFLA_IFNAME)) link.name = nla_get_string(name);
   if (const nlattr* mtu = nlmsg_find_attr(message, sizeof(ifinfomsg), IFLA_MTU)) link.mtu = nla_get_u32(mtu);
+  // In another namespace it is the far end of a veth pair.
+  if (const nlattr* lower = nlmsg_find_attr(message, sizeof(ifinfomsg), IFLA_LINK);
+      lower != nullptr && nlmsg_find_attr(message, sizeof(ifinfomsg), IFLA_LINK_NETNSID) == nullptr)
+    link.lower = IfIndex{nla_get_u32(lower)};
   if (const nlattr* mac = nlmsg_find_attr(message, sizeof(ifinfomsg), IFLA_ADDRESS);
       mac != nullptr && nla_len(mac) == static_cast<int>(link.mac.bytes.size()))
     std::memcpy(link.mac.bytes.data(), nla_data(mac), link.mac.bytes.size());
@@ -163,6 +167,25 @@ void Network::consume_events(const LinkChanged& changed, const LinkGone& gone) {
       impl_->handle_event(header, changed, gone);
   }
   if (impl_->events_lost) impl_->report_all(changed, gone);
+}
+
+// The mode keeps what the state says over a loss of carrier.
+Status Network::set_dormant(IfIndex ifindex, bool dormant) {
+  ifinfomsg info{};
+  info.ifi_index = static_cast<int>(ifindex.value);
+  RtMessage message(RTM_NEWLINK, 0, info);
+  const uint8_t mode = dormant ? IF_LINK_MODE_DORMANT : IF_LINK_MODE_DEFAULT;
+  const uint8_t state = dormant ? IF_OPER_DORMANT : IF_OPER_UP;
+  message.put(IFLA_LINKMODE, &mode, sizeof mode);
+  message.put(IFLA_OPERSTATE, &state, sizeof state);
+  const auto answer = impl_->rtnetlink->request(message);
+  if (!answer.ok()) return fail(refusal("change the state of " + interface_name(ifindex), answer));
+  if (dormant) {
+    impl_->made_dormant.insert(ifindex);
+  } else {
+    impl_->made_dormant.erase(ifindex);
+  }
+  return {};
 }
 
 Status Network::set_link_up(IfIndex ifindex, bool up) {

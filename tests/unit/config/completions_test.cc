@@ -49,8 +49,8 @@ std::string sample(const Variable& variable) {
 TEST_CASE("an empty last word lists everything that may follow") {
   CHECK(offered({""}) == Lines{"clear", "exec", "get", "reset", "save", "set", "unset"});
   CHECK(offered({}) == offered({""}));
-  CHECK(offered({"set", ""}) == Lines{"hostname", "interface", "nsrp", "vrouter"});
-  CHECK(offered({"unset", ""}) == Lines{"all", "hostname", "interface", "nsrp", "vrouter"});
+  CHECK(offered({"set", ""}) == Lines{"arp", "hostname", "interface", "nsrp", "vrouter"});
+  CHECK(offered({"unset", ""}) == Lines{"all", "arp", "hostname", "interface", "nsrp", "vrouter"});
 }
 
 TEST_CASE("a partial last word narrows the list, words before it may be shortened") {

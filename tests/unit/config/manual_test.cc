@@ -43,12 +43,14 @@ TEST_CASE("Configuring an Active/Passive NSRP Cluster") {
 }
 
 TEST_CASE("Creating an NSRP Cluster") {
-  const Config config =
-      configured({"set nsrp cluster id 1", "set nsrp cluster name cluster1", "set nsrp monitor interface eth1",
-                  "set nsrp monitor interface eth2", "set nsrp secondary-path eth2", "set nsrp arp 5"});
+  const Config config = configured({"set nsrp cluster id 1", "set nsrp cluster name cluster1",
+                                    "set nsrp monitor interface eth1", "set nsrp monitor interface eth2",
+                                    "set nsrp secondary-path eth2", "set nsrp arp 5", "set arp always-on-dest"});
   CHECK(config.cluster_name == "cluster1");
   CHECK(config.secondary_path == "eth2");
   CHECK(config.arp == 5);
+  CHECK(config.arp_always_on_dest);
+  CHECK(config.arp_always_on_dest);
 }
 
 TEST_CASE("Creating Two VSD Groups, and their VSIs and static routes") {

@@ -27,7 +27,7 @@ TEST_CASE("an unknown word is named, with its place and what is allowed there") 
 }
 
 TEST_CASE("an ambiguous word is refused with the candidates") {
-  CHECK(parse_error("se") == "incomplete command after \"set\"; expected: hostname, interface, nsrp, vrouter");
+  CHECK(parse_error("se") == "incomplete command after \"set\"; expected: arp, hostname, interface, nsrp, vrouter");
   CHECK(parse_error("s") == "\"s\" is ambiguous: save or set");
   CHECK(parse_error("set nsrp vsd-group i 1") == "\"i\" is ambiguous after \"set nsrp vsd-group\": id or init-hold");
   CHECK(parse_error("get nsrp c") == "\"c\" is ambiguous after \"get nsrp\": cluster or counters");

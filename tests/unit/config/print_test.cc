@@ -29,7 +29,9 @@ class RandomOperator {
       case 3:
         return un + "nsrp arp" + value(number(1, 16));
       case 4:
-        return un + (pick(0, 1) == 0 ? "nsrp data-forwarding" : "nsrp rto-mirror sync");
+        return un + std::string(pick(0, 2) == 0   ? "nsrp data-forwarding"
+                                : pick(0, 1) == 0 ? "nsrp rto-mirror sync"
+                                                  : "arp always-on-dest");
       case 5:
         return un + "nsrp secondary-path" + value(interface());
       case 6:

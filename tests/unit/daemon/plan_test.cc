@@ -146,3 +146,65 @@ TEST_CASE("links are numbered: zone ha from the lowest name on, then the control
   CHECK(link_names(config) == expected);
   CHECK(link_names(config::Config{}).empty());
 }
+
+namespace {
+
+std::vector<std::string> addresses_of(const Plan& plan, const std::string& name) {
+  std::vector<std::string> all;
+  for (const auto& address : plan.interfaces.at(name).addresses) all.push_back(to_string(address.prefix));
+  return all;
+}
+
+std::vector<std::string> routes_of(const Plan& plan) {
+  std::vector<std::string> all;
+  for (const auto& route : plan.routes) all.push_back(to_string(route.destination));
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("an interface whose VSIs are all down is dormant and keeps its addresses") {
+  const Plan plan = make_plan(configuration(kPair), links({"eth1", "ha1"}), {VsdId{0}});
+  CHECK(plan.interfaces.at("eth1").dormant);
+  CHECK_FALSE(plan.interfaces.at("ha1").dormant);
+  CHECK(addresses_of(plan, "eth1") == std::vector<std::string>{"10.1.0.2/24", "10.1.0.1/24"});
+  CHECK_FALSE(make_plan(configuration(kPair), links({"eth1", "ha1"})).interfaces.at("eth1").dormant);
+}
+
+TEST_CASE("where an active VSI shares the interface, the subnets of those that are down are not connected") {
+  const std::string text = std::string(kPair) +
+                           "set interface eth1 ip 2001:db8::1/64\nset interface eth1 manage-ip 2001:db8::2\n"
+                           "set nsrp vsd-group id 1\nset interface eth1:1 ip 10.3.0.1/24\n";
+  const auto eth1 = links({"eth1", "ha1"});
+  const Plan first = make_plan(configuration(text), eth1, {VsdId{0}});
+  CHECK_FALSE(first.interfaces.at("eth1").dormant);
+  CHECK(addresses_of(first, "eth1") == std::vector<std::string>{"10.1.0.2/32", "2001:db8::2/128", "10.3.0.1/24"});
+  CHECK(routes_of(first) == std::vector<std::string>{"10.1.0.0/24", "2001:db8::/64"});
+  CHECK(first.addresses.size() == make_plan(configuration(text), eth1).addresses.size());  // guarded as ever
+  const Plan second = make_plan(configuration(text), eth1, {VsdId{1}});
+  CHECK(addresses_of(second, "eth1") ==
+        std::vector<std::string>{"10.1.0.2/24", "2001:db8::2/64", "10.1.0.1/24", "2001:db8::1/64"});
+  CHECK(routes_of(second) == std::vector<std::string>{"10.3.0.0/24"});
+  CHECK(make_plan(configuration(text), eth1, {VsdId{0}, VsdId{1}}).interfaces.at("eth1").dormant);
+}
+
+TEST_CASE("a subnet that an active VSI shares stays connected") {
+  const std::string text = std::string(kPair) + "set nsrp vsd-group id 1\nset interface eth1:1 ip 10.1.0.9/24\n";
+  const Plan plan = make_plan(configuration(text), links({"eth1", "ha1"}), {VsdId{0}});
+  CHECK(addresses_of(plan, "eth1") == std::vector<std::string>{"10.1.0.2/24", "10.1.0.9/24"});
+  CHECK(plan.routes.empty());
+}
+
+TEST_CASE("an interface is not dormant while a VLAN device on top of it has an active VSI") {
+  const std::string text = std::string(kPair) +
+                           "set nsrp vsd-group id 1\nset interface eth1.5 zone trust\n"
+                           "set interface eth1.5:1 ip 10.5.0.1/24\n";
+  LinksByName stacked = links({"eth1", "eth1.5", "ha1"});
+  stacked["eth1.5"].lower = stacked["eth1"].ifindex;
+  const Plan above = make_plan(configuration(text), stacked, {VsdId{0}});
+  CHECK_FALSE(above.interfaces.at("eth1").dormant);
+  CHECK(addresses_of(above, "eth1") == std::vector<std::string>{"10.1.0.2/32"});
+  const Plan both = make_plan(configuration(text), stacked, {VsdId{0}, VsdId{1}});
+  CHECK(both.interfaces.at("eth1").dormant);
+  CHECK(both.interfaces.at("eth1.5").dormant);
+}
