@@ -10,7 +10,12 @@ ROUTER = 65000
 NUMBERS = {"gwA": 65001, "gwB": 65002}
 
 
-class DynamicRouting(LabTest):
+# VSD 1 has a trust subnet of its own, and shares the one on the untrust side.
+SECOND = ["set nsrp vsd-group id 1", "set interface eth1:1 ip 10.3.0.1/24", "set interface eth1:1 ip fd00:3::1/64",
+          f"set interface eth2:1 ip {UNTRUST.v4}11/24"]
+
+
+class RoutingTest(LabTest):
     def setUp(self):
         super().setUp()
         self.router = self.speaker("server", ROUTER, UNTRUST.host(),
@@ -38,26 +43,49 @@ class DynamicRouting(LabTest):
         for name in GATEWAYS:
             self.command(name, words)
 
+    def wait_all_told(self, prefixes, *gateways):
+        for prefix in prefixes:
+            self.wait_told(prefix, *gateways)
+
+
+class InactiveInterface(RoutingTest):
     def test_only_the_master_tells_its_subnets(self):
         self.start_routing()
         trust = [TRUST.network(v6) for v6 in (False, True)]
-        for prefix in trust:
-            self.wait_told(prefix, "gwA", "gwB")
+        self.wait_all_told(trust, "gwA", "gwB")
         self.everywhere("unset nsrp data-forwarding")
         for master in ("gwA", "gwB"):
             self.make_master(master)
-            for prefix in trust:
-                self.wait_told(prefix, master)
+            self.wait_all_told(trust, master)
             inactive = self.lab[self.lab.other(master)]
             self.assertIn("state DORMANT", inactive.ip("link", "show", "eth1"))
             # What is down is the VSI; the device itself is there as ever.
-            self.assert_reaches("client", TRUST.manage(inactive.name))
+            self.lab.network.run("client", "ping", "-c", "1", "-W", "5", TRUST.manage(inactive.name))
         self.everywhere("set nsrp data-forwarding")
-        for prefix in trust:
-            self.wait_told(prefix, "gwA", "gwB")
+        self.wait_all_told(trust, "gwA", "gwB")
 
-    def assert_reaches(self, host, address):
-        self.lab.network.run(host, "ping", "-c", "1", "-W", "5", address)
+
+class SharedInterface(RoutingTest):
+    settings = {"priority": {"gwA": 50, "gwB": 100}, "extra": SECOND}
+
+    def test_each_tells_the_subnets_of_the_vsds_it_masters(self):
+        self.start_routing()
+        first, second = [TRUST.network(), TRUST.network(True)], ["10.3.0.0/24", "fd00:3::/64"]
+        self.wait_all_told(first + second, "gwA", "gwB")
+        self.everywhere("unset nsrp data-forwarding")
+        self.give(1, "gwB")
+        self.give(0, "gwA")
+        self.wait_all_told(first, "gwA")
+        self.wait_all_told(second, "gwB")
+        self.give(0, "gwB")
+        self.wait_all_told(first + second, "gwB")
+        self.everywhere("set nsrp data-forwarding")
+        self.wait_all_told(first + second, "gwA", "gwB")
+
+    def give(self, vsd, gateway):
+        if self.lab.masters(vsd) != [gateway]:
+            self.command(gateway, f"exec nsrp vsd-group id {vsd} mode master")
+        wait_until(lambda: self.lab.masters(vsd) == [gateway], 30, f"{gateway} master of VSD {vsd}")
 
 
 if __name__ == "__main__":

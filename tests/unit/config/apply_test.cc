@@ -30,8 +30,10 @@ TEST_CASE("each setting can be set and returns to its default by unset") {
   Config config = configured({"set nsrp cluster id 1"});
   const Config before = config;
   for (const Case& c :
-       {Case{"set hostname gw-a", "unset hostname"}, Case{"set nsrp cluster name c1", "unset nsrp cluster name"},
-        Case{"set arp always-on-dest", "unset arp always-on-dest"}, Case{"set nsrp arp 9", "unset nsrp arp"},
+       {Case{"set hostname gw-a", "unset hostname"},
+        Case{"set nsrp cluster name c1", "unset nsrp cluster name"},
+        Case{"set arp always-on-dest", "unset arp always-on-dest"},
+        Case{"set nsrp arp 9", "unset nsrp arp"},
         Case{"unset nsrp data-forwarding", "set nsrp data-forwarding"},
         Case{"set nsrp rto-mirror sync", "unset nsrp rto-mirror sync"},
         Case{"set nsrp secondary-path eth2", "unset nsrp secondary-path"},
