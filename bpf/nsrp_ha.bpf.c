@@ -49,6 +49,10 @@ static __always_inline int nsrp_take_from_peer(struct xdp_md *ctx, const nsrp_u8
 		return nsrp_drop(NSRP_CNT_dl_drop_malformed);
 	if (!nsrp_same_mac(frame->dest, own_mac))
 		return XDP_PASS;
+	/* Nobody sends a tagged frame over the data link, and it would enter a VLAN that is not asked about
+	 * here. */
+	if (nsrp_is_tagged(frame->proto))
+		return nsrp_drop(NSRP_CNT_dl_drop_malformed);
 	vid = bpf_ntohs(frame->tci) & NSRP_VID_MASK;
 	nsrp_copy_mac(source, frame->source);
 	in.l3 = frame + 1;
@@ -120,6 +124,10 @@ static __always_inline int nsrp_take_tagged_skb(struct __sk_buff *skb)
 	if (skb->vlan_proto != bpf_htons(ETH_P_8021Q) || !nsrp_same_mac(eth->h_dest, config->mac))
 		return TC_ACT_UNSPEC;
 	in.ethertype = eth->h_proto;
+	if (nsrp_is_tagged(in.ethertype)) {
+		nsrp_count(NSRP_CNT_dl_drop_malformed);
+		return TC_ACT_SHOT;
+	}
 	vsi = nsrp_accept_from_peer(eth->h_source, skb->vlan_tci, &in);
 	if (!vsi)
 		return TC_ACT_SHOT;

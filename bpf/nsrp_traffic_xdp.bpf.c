@@ -16,8 +16,10 @@ static __always_inline int nsrp_steer(struct xdp_md *ctx, struct ethhdr *eth, co
 	struct nsrp_owner owner;
 
 	/* A VLAN device on top has its own virtual MACs and its own program; so has one on top of that. */
-	if (nsrp_is_tagged(eth->h_proto))
+	if (nsrp_is_tagged(eth->h_proto)) {
+		nsrp_count(NSRP_CNT_rx_tagged);
 		return XDP_PASS;
+	}
 	in.vsi = nsrp_vsi_of_mac(ifindex, eth->h_dest);
 	if (!in.vsi && !nsrp_is_own_mac(ifindex, eth->h_dest))
 		return XDP_PASS;

@@ -10,7 +10,11 @@ using kernel::VsiEntry;
 
 namespace {
 
-constexpr size_t kEthernet = 14;
+constexpr size_t kEthernet = 14, kTag = 4;
+
+bool is_tag(uint32_t type) {
+  return type == 0x8100 || type == 0x88a8;
+}
 
 uint32_t number(const Bytes& bytes, size_t at, size_t size) {
   uint32_t value = 0;
@@ -280,7 +284,7 @@ Judgement Reference::judge(IfIndex ifindex, const Bytes& frame) {
   if (type == 0x0806) return {.fate = Fate::kNotJudged, .counter = {}};
   if (type == 0x86dd && frame.size() > 54 && frame[20] == 58 && frame[54] == 135)
     return {.fate = Fate::kNotJudged, .counter = {}};
-  if (type == 0x8100 || type == 0x88a8) return {};
+  if (is_tag(type)) return {Fate::kPass, 0, "rx_tagged"};
   const VsiEntry* vsi = vsi_of(ifindex, mac_at(frame, 0));
   const bool to_own_mac = (frame[0] & 1) == 0 && own_macs.at(ifindex) == mac_at(frame, 0);
   if (vsi == nullptr && !to_own_mac) return {};
@@ -293,6 +297,29 @@ Judgement Reference::judge(IfIndex ifindex, const Bytes& frame) {
 
 Judgement Reference::traffic_in(IfIndex ifindex, const Bytes& frame) {
   Judgement judgement = judge(ifindex, frame);
+  if (!judgement.counter.empty()) ++counted[judgement.counter];
+  return judgement;
+}
+
+Judgement Reference::judge_data_link(const Bytes& frame, const MacAddress& own_mac, Bytes& entered) {
+  entered = frame;
+  if (frame.size() < kEthernet || number(frame, 12, 2) != 0x8100) return {};
+  if (frame.size() < kEthernet + kTag) return {Fate::kDrop, 0, "dl_drop_malformed"};
+  if (mac_at(frame, 0) != own_mac) return {};
+  if (is_tag(number(frame, 16, 2))) return {Fate::kDrop, 0, "dl_drop_malformed"};
+  if (!data_link || mac_at(frame, 6) != peer_mac) return {Fate::kDrop, 0, "dl_drop_bad_peer"};
+  const auto vsi = std::ranges::find(vsis, number(frame, 14, 2) & 0xfff, [](const VsiEntry& v) { return v.vid.value; });
+  if (vsi == vsis.end()) return {Fate::kDrop, 0, "dl_drop_unknown_vid"};
+  entered.assign(vsi->vmac.bytes.begin(), vsi->vmac.bytes.end());
+  entered.insert(entered.end(), frame.begin() + 6, frame.begin() + 12);
+  entered.insert(entered.end(), frame.begin() + 16, frame.end());
+  const Owner owner = find_owner(vsi->ifindex, entered, &*vsi);
+  if (owner.vsd && !mastered.contains(*owner.vsd)) return {Fate::kDrop, 0, "dl_drop_not_master"};
+  return {};
+}
+
+Judgement Reference::ha_in(const Bytes& frame, const MacAddress& own_mac, Bytes& entered) {
+  Judgement judgement = judge_data_link(frame, own_mac, entered);
   if (!judgement.counter.empty()) ++counted[judgement.counter];
   return judgement;
 }

@@ -56,6 +56,8 @@ class Reference {
 
   // What XDP does with a frame on a traffic interface. ARP and neighbour solicitations are not judged here.
   Judgement traffic_in(IfIndex ifindex, const Bytes& frame);
+  // What XDP does with a frame on the HA interface. A frame that is taken is in `entered`, as the stack gets it.
+  Judgement ha_in(const Bytes& frame, const MacAddress& own_mac, Bytes& entered);
   // The mark tc ingress gives an untagged frame that XDP has passed.
   uint32_t mark(IfIndex ifindex, const Bytes& frame);
 
@@ -71,6 +73,7 @@ class Reference {
   using FragmentKey = std::tuple<int, int, Bytes, Bytes, uint32_t>;
 
   Judgement judge(IfIndex ifindex, const Bytes& frame);
+  Judgement judge_data_link(const Bytes& frame, const MacAddress& own_mac, Bytes& entered);
   Judgement send_to_peer(IfIndex ifindex, const Bytes& frame, const kernel::VsiEntry* vsi, const Owner& owner) const;
   Owner find_owner(IfIndex ifindex, const Bytes& frame, const kernel::VsiEntry* vsi);
   Owner classify(IfIndex ifindex, const Bytes& frame, const kernel::VsiEntry* vsi);

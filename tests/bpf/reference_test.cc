@@ -236,6 +236,29 @@ Bytes as_sent_to_peer(const Bytes& frame, uint16_t vid) {
   return head + slice(frame, 12, frame.size() - 12);
 }
 
+// The packet as the peer would send it, or somebody who poses as the peer.
+Bytes over_data_link(Chance& chance, const Bytes& packet) {
+  static const std::vector<std::string_view> to{kHaMac, kHaMac, kHaMac, kOwnMac},
+      from{kPeerHaMac, kPeerHaMac, kClientMac};
+  static const std::vector<uint16_t> vids{kVid.value, kOtherVid.value, kFarVid.value, kFarOtherVid.value, 999};
+  PacketBuilder head = PacketBuilder().ethernet(chance.of(from), chance.of(to));
+  if (!chance.once_in(20)) head.vlan(chance.of(vids));
+  Bytes frame = head.build();
+  frame.resize(frame.size() - 2);  // the packet brings its EtherType
+  frame = frame + slice(packet, 12, packet.size() - 12);
+  if (chance.once_in(20)) frame.resize(14 + chance.below(6));
+  return frame;
+}
+
+// True when they agree.
+bool compare_data_link(Pair& pair, const Bytes& frame) {
+  Bytes entered;
+  const Judgement judged = pair.reference.ha_in(frame, mac(kHaMac), entered);
+  const Outcome out = pair.box.ha_in(frame);
+  if (judged.fate == Fate::kDrop) return out.verdict == XDP_DROP;
+  return out.verdict == XDP_PASS && out.frame == entered;
+}
+
 // True when they agree.
 bool compare(Pair& pair, const Bytes& frame, bool tc_too) {
   const Judgement judged = pair.reference.traffic_in(pair.box.traffic(), frame);
@@ -274,6 +297,10 @@ TEST_CASE("the programs do with 100000 random packets what the reference does, a
       const Bytes frame = packets.next();
       REQUIRE_MESSAGE(compare(pair, frame, chance.once_in(4)),
                       "seed " << seed << ", packet " << done + i << ": " << hex(frame));
+      if (!chance.once_in(4)) continue;
+      const Bytes crossing = over_data_link(chance, frame);
+      REQUIRE_MESSAGE(compare_data_link(pair, crossing),
+                      "seed " << seed << ", after packet " << done + i << " on the data link: " << hex(crossing));
     }
     Counted counted = pair.box.counted();
     for (const char* of_others : {"arp_answered", "arp_drop_not_master", "nd_answered", "nd_drop_not_master"})
@@ -285,6 +312,7 @@ TEST_CASE("the programs do with 100000 random packets what the reference does, a
   for (const char* name :
        {"rx_own", "rx_own_steered", "rx_to_peer", "rx_to_peer_session", "rx_to_peer_address", "rx_to_peer_egress",
         "rx_drop_no_data_link", "rx_drop_forwarding_off", "rx_drop_own_vmac_source", "rx_drop_malformed",
-        "rx_drop_data_link_mtu", "rx_fragment_unknown", "dl_drop_not_master"})
+        "rx_drop_data_link_mtu", "rx_fragment_unknown", "rx_tagged", "dl_drop_not_master", "dl_drop_bad_peer",
+        "dl_drop_unknown_vid", "dl_drop_malformed"})
     CHECK_MESSAGE(seen[name] > 0, name);
 }

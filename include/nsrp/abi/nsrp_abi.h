@@ -234,7 +234,7 @@ struct nsrp_fragment {
 	X(dl_drop_bad_peer, "data link frames not from the learned peer, dropped") \
 	X(dl_drop_unknown_vid, "data link frames for an unknown VSI, dropped") \
 	X(dl_drop_not_master, "data link frames for a VSD not mastered here either, dropped: never forwarded twice") \
-	X(dl_drop_malformed, "data link frames too short or without a VLAN tag, dropped") \
+	X(dl_drop_malformed, "data link frames too short, or with no VLAN tag or with two, dropped") \
 	X(ha_frames, "NSRP frames seen on HA links") \
 	X(tx_vmac, "frames sent with a virtual MAC") \
 	X(tx_drop_not_master, "frames of a VSI that is inactive here, dropped by the egress guard") \
@@ -253,7 +253,8 @@ struct nsrp_fragment {
 	X(rx_to_peer_egress, "frames sent over the data link: their route leaves through a VSI that is inactive here") \
 	X(rx_drop_data_link_mtu, "frames of a VSD mastered elsewhere, dropped: too long for the data link") \
 	X(rx_fragment_unknown, "later fragments whose first one has not passed here: only their addresses count") \
-	X(tx_drop_refusal, "resets and port unreachables of this box's own stack for sessions that stand, dropped")
+	X(tx_drop_refusal, "resets and port unreachables of this box's own stack for sessions that stand, dropped") \
+	X(rx_tagged, "frames with a VLAN tag, or several, left to the VLAN device on top")
 
 enum nsrp_counter {
 #define NSRP_X(name, text) NSRP_CNT_##name,
