@@ -37,6 +37,15 @@ class DataLink(LabTest):
         self.assertEqual(result["udp"]["lost"], 0)
         self.assertGreater(self.counter(self.master, "dl_rx"), 500)
 
+    def test_the_operator_hears_of_a_data_link_that_is_too_small(self):
+        for name in (self.master, self.backup):
+            self.lab.network.run(name, "ip", "link", "set", "ha2", "mtu", "1400")
+        wait_until(lambda: any("mtu=1400 too_large=eth1,eth2" in text for text in self.events(self.backup, 305)), 10,
+                   "event 305")
+        self.assertEqual(self.ping(), 5)
+        self.lab.network.run("client", "ping", "-q", "-c", "1", "-s", "1400", "-W", "1", UNTRUST.host(), check=False)
+        self.assertGreaterEqual(self.counter(self.backup, "rx_drop_data_link_mtu"), 1)
+
     def test_they_drop_when_data_forwarding_is_unset(self):
         done = self.lab[self.backup].cli("unset nsrp data-forwarding")
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -69,6 +69,7 @@ class Daemon {
   const core::PeerView* partner(const ControlView& view) const;
   std::optional<RtoPeer> rto_peer(const ControlView& view, const core::PeerView& peer) const;
   void refresh_data_link(const ControlView& view, const core::PeerView* partner);
+  void report_data_link_mtu();
   void refresh_rto();
   void compare_checksums();
 
@@ -124,6 +125,7 @@ class Daemon {
   std::optional<bool> checksum_matches_;
   std::set<UnitId> differing_;  // members whose configuration has another checksum
   std::optional<kernel::DataLink> data_link_;
+  std::string too_large_;  // interfaces whose packets do not fit it: the operator has been told
   std::optional<RtoPeer> rto_peer_;
   std::map<core::LinkIndex, std::function<void(const core::ProbesDone*, const std::string& refusal)>> probing_;
   std::string protection_ = "mode=none";                             // the operator has been told of it

@@ -83,6 +83,27 @@ void Daemon::refresh_data_link(const ControlView& view, const core::PeerView* pa
   if (Status set = datapath_->set_data_link(wanted, config_.cluster, config_.data_forwarding); !set) {
     events_.add(EventId::k_config_apply_failed, "cause=" + quote("data link: " + set.error().message));
   }
+  report_data_link_mtu();
+}
+
+// The tag may exceed the MTU (docs/bpf.md), the packet may not. A VSI on a VLAN device needs no more: its tag is gone
+// before the packet crosses.
+void Daemon::report_data_link_mtu() {
+  if (!data_link_ || !config_.data_forwarding) return;
+  const auto link =
+      std::ranges::find(links_, data_link_->ifindex, [](const auto& known) { return known.second.ifindex; });
+  if (link == links_.end()) return;
+  std::set<std::string> larger;
+  for (const config::Vsi& vsi : config::vsis_of(config_)) {
+    const auto traffic = links_.find(vsi.ifname);
+    if (traffic != links_.end() && traffic->second.mtu > link->second.mtu) larger.insert(vsi.ifname);
+  }
+  std::string names;
+  for (const std::string& name : larger) names += (names.empty() ? "" : ",") + name;
+  if (names == too_large_) return;
+  too_large_ = names;
+  events_.add(EventId::k_data_link_mtu, "interface=" + link->first + " mtu=" + std::to_string(link->second.mtu) +
+                                            " too_large=" + (names.empty() ? "none" : names));
 }
 
 void Daemon::refresh_rto() {
