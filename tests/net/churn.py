@@ -7,16 +7,34 @@
 import sys
 
 from harness import LabTest, Load, VirtualMacWatch, main, wait_until
+from nsrplab import TRUST, UNTRUST
+from nsrplab.system import Process
 
 CHANGES = int(sys.argv.pop(1)) if sys.argv[1:2] and sys.argv[1].isdigit() else 40
 # One change in so many is a master that hangs, the others are handed over.
 HANGS = 8
 
 
+# A program on the gateway that tries to send with the virtual MAC, master or not.
+IMPOSTOR = """
+import socket, sys, time
+sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+sender.bind((sys.argv[1], 0))
+frame = bytes.fromhex("02ff00000001" + sys.argv[2].replace(":", "") + "88b6") + bytes(46)
+while True:
+    try:
+        sender.send(frame)
+    except OSError:
+        pass  # what the guard drops is an error here
+    time.sleep(0.02)
+"""
+
+
 class Churn(LabTest):
     def test_virtual_macs_are_the_masters_alone(self):
         watch = VirtualMacWatch(self.lab)
         self.start_pair()
+        self.start_impostors()
         self.start_traffic(Load(0, udp_rate=500), Load(0, udp_rate=500, v6=True))
         for change in range(CHANGES):
             old = self.lab.wait_pair()
@@ -39,7 +57,16 @@ class Churn(LabTest):
         for switch, turns in owners.items():
             self.assertLessEqual(turns, promotions, f"a gateway that was not master used a virtual MAC on {switch}")
             self.assertGreater(turns, CHANGES)
+        for name in self.gateways:
+            self.assertGreater(self.counter(name, "tx_drop_vmac_source"), 0)
         self.stop_traffic()
+
+    def start_impostors(self):
+        for ifname, address, host in (("eth1", TRUST.vsi(), "client"), ("eth2", UNTRUST.vsi(), "server")):
+            vmac = self.virtual_mac(address, host)
+            for name in self.gateways:
+                process = Process.spawn(self.lab.network.inside(name) + ["python3", "-c", IMPOSTOR, ifname, vmac])
+                self.addCleanup(process.kill)
 
     def promotions(self, gateway):
         return self.lab[gateway].log_tail(100_000).count('to="master"')
