@@ -278,6 +278,41 @@ TEST_CASE("a backup short of room is not in sync, says so, and gets what it lack
   CHECK(told("copy=degraded missing=") == 1);
 }
 
+TEST_CASE("an audit finds what a table lost, has too much or has otherwise, and mends it in conntrack as well") {
+  InSyncPair pair;
+  for (uint16_t n = 0; n < 3000; ++n) pair.a.traffic(session(n));
+  REQUIRE(eventually([&] { return pair.b.records() == 3000; }));
+  const auto audits = [&] { return pair.b.worker->view().mirror.audit_here; };
+  REQUIRE(eventually([&] { return audits().rounds >= 2; }));
+  CHECK(audits().differing == 0);
+  CHECK(audits().compared > 0);
+  pair.b.loses(session(7));
+  SessionEntry altered = session(8);
+  altered.session.ct_mark = 99;
+  pair.b.write_record(altered);
+  pair.b.write_record(session(9000));
+  CHECK(eventually([&] { return audits().differing >= 3 && audits().repaired == audits().differing; }));
+  CHECK(eventually([&] { return pair.b.has(session(7)); }));
+  CHECK(pair.b.record(session(8).key)->ct_mark == 0);
+  CHECK_FALSE(pair.b.record(session(9000).key));
+  CHECK(pair.b.records() == 3000);
+  CHECK(pair.b.in_sync());
+  CHECK(eventually([&] { return pair.a.worker->view().mirror.audit_there.repaired == audits().repaired; }));
+  const auto events = pair.b.events();
+  CHECK(std::any_of(events.begin(), events.end(), [](const auto& e) { return e.starts_with("audit=differing"); }));
+}
+
+TEST_CASE("an audit during traffic finds nothing") {
+  InSyncPair pair;
+  const auto rounds = [&] { return pair.b.worker->view().mirror.audit_here.rounds; };
+  for (uint16_t n = 0; rounds() < 5; ++n) {
+    REQUIRE(n < 20000);
+    pair.a.traffic(session(n), n % 50 == 0);
+    if (n % 3 == 0) pair.a.conntrack_ends(session(n / 2).key);
+  }
+  CHECK(pair.b.worker->view().mirror.audit_here.differing == 0);
+}
+
 TEST_CASE("resync sends everything again") {
   InSyncPair pair;
   for (uint16_t n = 0; n < 10; ++n) pair.a.traffic(session(n));

@@ -189,27 +189,28 @@ void RtoSessions::sync_started() {
 }
 
 // An installed record carries the time of its installation in exported_ns; packets only move it on.
-Status RtoSessions::sync_finished(rto::VsdSet vsds) {
-  const auto stale = [&](const nsrp_session& session) {
-    return contains(vsds, session) && session.exported_ns < sync_started_ns_;
+Status RtoSessions::sync_finished(const rto::SyncFinished& finished) {
+  const auto stale = [&](const kernel::SessionEntry& entry) {
+    return contains(finished.vsds, entry.session) && entry.session.exported_ns < sync_started_ns_ &&
+           (!finished.only || finished.only->contains(entry.key));
   };
-  Status removed = vsds.empty() ? Status{} : remove_if(stale);
+  Status removed = finished.vsds.empty() ? Status{} : remove_if(stale);
   syncing_ = false;
   return removed;
 }
 
 Status RtoSessions::clear(rto::VsdSet vsds) {
-  return remove_if([&](const nsrp_session& session) { return contains(vsds, session); });
+  return remove_if([&](const kernel::SessionEntry& entry) { return contains(vsds, entry.session); });
 }
 
-Status RtoSessions::remove_if(const std::function<bool(const nsrp_session&)>& doomed) {
+Status RtoSessions::remove_if(const std::function<bool(const kernel::SessionEntry&)>& doomed) {
   kernel::SessionTable::Cursor cursor;
   std::vector<kernel::SessionEntry> entries;
   while (!cursor.at_end()) {
     if (Status read = table_->read(cursor, kChecksPerCall, entries); !read) return read;
     std::vector<nsrp_tuple> keys;
     for (const kernel::SessionEntry& entry : entries) {
-      if (doomed(entry.session)) keys.push_back(entry.key);
+      if (doomed(entry)) keys.push_back(entry.key);
     }
     if (keys.empty()) continue;
     if (Status removed = remove(keys); !removed) return removed;
@@ -230,6 +231,17 @@ Status RtoSessions::read(const rto::ReadSessions& wanted) {
   mirror_.on_snapshot(entries);
   if (sync_cursor_.at_end()) mirror_.on_snapshot_end();
   return {};
+}
+
+Result<RtoSessions::AuditStep> RtoSessions::read(const rto::ReadForAudit& wanted) {
+  drain_ring();
+  AuditStep step;
+  if (wanted.limit == 0) return step;
+  kernel::SessionTable::Cursor& cursor = wanted.own ? own_audit_cursor_ : peers_audit_cursor_;
+  if (wanted.from_start) cursor = {};
+  if (Status read = table_->read(cursor, wanted.limit, step.sessions); !read) return fail(read.error());
+  step.at_end = cursor.at_end();
+  return step;
 }
 
 Result<bool> RtoSessions::check_some() {

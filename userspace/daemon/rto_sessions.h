@@ -41,8 +41,13 @@ class RtoSessions {
   Status clear(rto::VsdSet vsds);  // every session of these
   void sync_started();
   void sync_aborted() { syncing_ = false; }
-  Status sync_finished(rto::VsdSet vsds);
+  Status sync_finished(const rto::SyncFinished& finished);
   Status read(const rto::ReadSessions& wanted);
+  struct AuditStep {
+    std::vector<rto::Session> sessions;
+    bool at_end = false;
+  };
+  Result<AuditStep> read(const rto::ReadForAudit& wanted);
   // Conntrack refuses an entry while a flow that has ended at the peer still holds its tuple here (a NAT port given to
   // the next client). Called now and then, it tries once more.
   uint64_t retry_refused();
@@ -67,7 +72,7 @@ class RtoSessions {
   uint64_t install_in_conntrack(std::vector<Refused> wanted, std::span<const uint32_t> known_status);
   uint64_t store(std::vector<rto::Session>& sessions, std::vector<uint32_t>& known_status);
   void forget(std::span<const nsrp_tuple> keys);
-  Status remove_if(const std::function<bool(const nsrp_session&)>& doomed);
+  Status remove_if(const std::function<bool(const kernel::SessionEntry&)>& doomed);
 
   const kernel::Datapath& datapath_;
   rto::Mirror& mirror_;
@@ -78,7 +83,7 @@ class RtoSessions {
   uint64_t sync_started_ns_ = 0;
   bool syncing_ = false;  // what is stale is still there
   std::vector<Refused> refused_;
-  kernel::SessionTable::Cursor sync_cursor_, check_cursor_;
+  kernel::SessionTable::Cursor sync_cursor_, check_cursor_, own_audit_cursor_, peers_audit_cursor_;
   bool first_check_ = true;
   size_t counted_ = 0;
   std::string last_failure_;

@@ -75,8 +75,10 @@ struct RtoWorker::Impl {
   void carry_out(rto::Remove& remove) { complain(sessions->remove(remove.keys)); }
   void carry_out(rto::Restate& restate) { sessions->restate(restate.keys); }
   void carry_out(rto::SyncStarted&) { sessions->sync_started(); }
-  void carry_out(rto::SyncFinished& finished) { complain(sessions->sync_finished(finished.vsds)); }
+  void carry_out(rto::SyncFinished& finished) { complain(sessions->sync_finished(finished)); }
   void carry_out(rto::ReadSessions& read);
+  void carry_out(rto::ReadForAudit& read);
+  void carry_out(rto::AuditDiffers& found);
   void carry_out(rto::ApplyObjects& apply) { class_of(apply.id)->apply(apply.objects); }
   void carry_out(rto::WithdrawObjects& withdraw) { class_of(withdraw.id)->withdraw(withdraw.objects); }
   void carry_out(rto::InSync& in_sync) { callbacks.on_in_sync(in_sync.value, in_sync.peer); }
@@ -186,6 +188,16 @@ void RtoWorker::Impl::carry_out(rto::Install& install) {
 // A table that cannot be read is not an empty one: the peer would remove what it was not sent.
 void RtoWorker::Impl::carry_out(rto::ReadSessions& read) {
   if (const Status done = sessions->read(read); !done) channel->close(done.error().message);
+}
+
+void RtoWorker::Impl::carry_out(rto::ReadForAudit& read) {
+  const Result<RtoSessions::AuditStep> step = sessions->read(read);
+  if (!step) return channel->close(step.error().message);
+  carry_out(mirror.on_audit_read(io::now(), read.own, step->sessions, step->at_end));
+}
+
+void RtoWorker::Impl::carry_out(rto::AuditDiffers& found) {
+  callbacks.on_event("audit=differing buckets=" + std::to_string(found.buckets) + " repair=asked");
 }
 
 void RtoWorker::Impl::on_ring() {

@@ -227,6 +227,25 @@ Json rto_mirror_json(const StatusSource& source) {
           {"classes", rto_classes_json(mirror)}};
 }
 
+// In sum, and for each direction: the peer's sessions here, and this device's at the peer.
+Json rto_audit_json(const StatusSource& source) {
+  const auto of = [&](const rto::AuditView& audit) {
+    return Json{{"rounds", audit.rounds},
+                {"compared", audit.compared},
+                {"differing", audit.differing},
+                {"repaired", audit.repaired},
+                {"oldest_unaudited_ms", audit.oldest ? Json(to_ms(source.now - *audit.oldest)) : Json(nullptr)}};
+  };
+  const rto::AuditView &here = source.rto.mirror.audit_here, &there = source.rto.mirror.audit_there;
+  rto::AuditView sum{here.rounds + there.rounds, here.compared + there.compared, here.differing + there.differing,
+                     here.repaired + there.repaired, here.oldest};
+  if (there.oldest && (!sum.oldest || *there.oldest < *sum.oldest)) sum.oldest = there.oldest;
+  Json audit = of(sum);
+  audit["held_for_peer"] = of(here);
+  audit["at_peer"] = of(there);
+  return audit;
+}
+
 Json monitor_json(const StatusSource& source) {
   Json objects = Json::array();
   for (const config::MonitoredInterface& each : source.config.monitored) {
