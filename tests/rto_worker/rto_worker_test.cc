@@ -343,6 +343,33 @@ TEST_CASE("with clear-on-inactive the sessions of a VSD end where it is lost, an
   CHECK(pair.b.records() == 10);
 }
 
+TEST_CASE("sessions with the no-backup mark stay on the device, also those that get it later") {
+  InSyncPair pair;
+  const auto marked = [](uint16_t number, uint32_t mark) {
+    SessionEntry entry = session(number);
+    entry.session.ct_mark = mark;
+    return entry;
+  };
+  for (uint16_t n = 0; n < 10; ++n) pair.a.traffic(marked(n, n < 3 ? 0x15 : 0x25));
+  REQUIRE(eventually([&] { return pair.b.records() == 10; }));
+  pair.a.worker->set_no_backup(config::NoBackupMark{0x10, 0xf0});
+  CHECK(eventually([&] { return pair.b.in_sync() && pair.b.records() == 7; }));
+  CHECK_FALSE(pair.b.in_conntrack(session(1).key));
+  pair.a.traffic(marked(20, 0x1f));
+  pair.a.traffic(marked(7, 0x10));
+  pair.a.traffic(marked(21, 0x20));
+  REQUIRE(eventually([&] { return pair.b.has(session(21)); }));
+  CHECK_FALSE(pair.b.record(session(20).key));
+  CHECK(eventually([&] { return !pair.b.record(session(7).key) && !pair.b.in_conntrack(session(7).key); }));
+  CHECK(pair.a.records() == 12);
+  const auto rounds = [&] { return pair.b.worker->view().mirror.audit_here.rounds; };
+  const uint64_t before = rounds();
+  REQUIRE(eventually([&] { return rounds() >= before + 2; }));
+  CHECK(pair.b.worker->view().mirror.audit_here.differing == 0);
+  pair.a.worker->set_no_backup(std::nullopt);
+  CHECK(eventually([&] { return pair.b.records() == 12; }));
+}
+
 TEST_CASE("turning sync off ends the mirror, turning it on begins it anew") {
   InSyncPair pair;
   pair.b.set_sync(false);

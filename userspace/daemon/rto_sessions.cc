@@ -39,8 +39,25 @@ Result<std::unique_ptr<RtoSessions>> RtoSessions::open(const kernel::Datapath& d
   return self;
 }
 
+bool RtoSessions::set_no_backup(std::optional<config::NoBackupMark> mark) {
+  return std::exchange(no_backup_, mark) != mark;
+}
+
+bool RtoSessions::stays_here(const nsrp_session& session) const {
+  return no_backup_ && (session.ct_mark & no_backup_->mask) == no_backup_->value;
+}
+
+// A session that gets the mark later on has been told of; the peer loses it.
+void RtoSessions::tell(const rto::Session& session) {
+  if (stays_here(session.session)) {
+    mirror_.on_local_end({session.key, VsdId{session.session.vsd}});
+  } else {
+    mirror_.on_local_session(session);
+  }
+}
+
 size_t RtoSessions::drain_ring() {
-  return table_->consume_events([this](const kernel::SessionEntry& entry) { mirror_.on_local_session(entry); });
+  return table_->consume_events([this](const kernel::SessionEntry& entry) { tell(entry); });
 }
 
 Status RtoSessions::sweep_dirty() {
@@ -51,7 +68,7 @@ Status RtoSessions::sweep_dirty() {
   ring_full_ = ring_full;
   const auto dirty = table_->take_dirty();
   if (!dirty) return fail(dirty.error());
-  for (const kernel::SessionEntry& entry : *dirty) mirror_.on_local_session(entry);
+  for (const kernel::SessionEntry& entry : *dirty) tell(entry);
   return {};
 }
 
@@ -73,7 +90,7 @@ void RtoSessions::on_destroyed(const nsrp_tuple& key, Instant now, std::vector<n
   if (recently && conntrack_->exists(key).value_or(false)) {
     if (!mastered) return;
     mirror_.on_local_end({key, VsdId{record->vsd}});
-    mirror_.on_local_session({key, *record});
+    tell({key, *record});
     return;
   }
   ended.push_back(key);
@@ -88,7 +105,7 @@ uint64_t RtoSessions::install(const rto::Install& wanted) {
   }
   const uint64_t failed = install_all(missing);
   for (const rto::Session& session : missing) {
-    if (table_->find(session.key)) mirror_.on_local_session(session);
+    if (table_->find(session.key)) tell(session);
   }
   return failed;
 }
@@ -179,7 +196,7 @@ Status RtoSessions::remove(std::span<const nsrp_tuple> keys) {
 
 void RtoSessions::restate(std::span<const nsrp_tuple> keys) {
   for (const nsrp_tuple& key : keys) {
-    if (const auto record = table_->find(key)) mirror_.on_local_session({key, *record});
+    if (const auto record = table_->find(key)) tell({key, *record});
   }
 }
 
@@ -227,7 +244,8 @@ Status RtoSessions::read(const rto::ReadSessions& wanted) {
   }
   std::vector<kernel::SessionEntry> entries;
   if (Status read = table_->read(sync_cursor_, wanted.limit, entries); !read) return read;
-  std::erase_if(entries, [&](const auto& entry) { return !contains(wanted.vsds, entry.session); });
+  std::erase_if(entries,
+                [&](const auto& entry) { return !contains(wanted.vsds, entry.session) || stays_here(entry.session); });
   mirror_.on_snapshot(entries);
   if (sync_cursor_.at_end()) mirror_.on_snapshot_end();
   return {};
@@ -240,6 +258,7 @@ Result<RtoSessions::AuditStep> RtoSessions::read(const rto::ReadForAudit& wanted
   kernel::SessionTable::Cursor& cursor = wanted.own ? own_audit_cursor_ : peers_audit_cursor_;
   if (wanted.from_start) cursor = {};
   if (Status read = table_->read(cursor, wanted.limit, step.sessions); !read) return fail(read.error());
+  if (wanted.own) std::erase_if(step.sessions, [&](const auto& entry) { return stays_here(entry.session); });
   step.at_end = cursor.at_end();
   return step;
 }

@@ -5,11 +5,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
+#include "config/model.h"
 #include "kernel/conntrack.h"
 #include "kernel/datapath.h"
 #include "kernel/session_table.h"
@@ -28,6 +30,7 @@ class RtoSessions {
   int destroyed_fd() const { return conntrack_->destroy_fd(); }
 
   void set_mastered(rto::VsdSet mastered) { mastered_ = mastered; }
+  bool set_no_backup(std::optional<config::NoBackupMark> mark);  // true: it is another one than before
 
   // Each tells the mirror what it finds. drain_ring() returns the number of changes.
   size_t drain_ring();
@@ -67,6 +70,8 @@ class RtoSessions {
   };
 
   RtoSessions(const kernel::Datapath& datapath, rto::Mirror& mirror) : datapath_(datapath), mirror_(mirror) {}
+  bool stays_here(const nsrp_session& session) const;
+  void tell(const rto::Session& session);
   void on_destroyed(const nsrp_tuple& key, Instant now, std::vector<nsrp_tuple>& ended);
   uint64_t install_all(std::vector<rto::Session> sessions);
   uint64_t install_in_conntrack(std::vector<Refused> wanted, std::span<const uint32_t> known_status);
@@ -79,6 +84,7 @@ class RtoSessions {
   std::unique_ptr<kernel::SessionTable> table_;
   std::unique_ptr<kernel::Conntrack> conntrack_;
   rto::VsdSet mastered_;
+  std::optional<config::NoBackupMark> no_backup_;
   uint64_t ring_full_ = 0;  // the counter, when the last sweep began
   uint64_t sync_started_ns_ = 0;
   bool syncing_ = false;  // what is stale is still there

@@ -335,6 +335,15 @@ void RtoWorker::set_clear_on_inactive(bool on) {
   impl_->loop->post([impl = impl_.get(), on] { impl->clear_on_inactive = on; });
 }
 
+// The cold sync takes those that are not to be told of any more away at the peer.
+void RtoWorker::set_no_backup(std::optional<config::NoBackupMark> mark) {
+  impl_->loop->post([impl = impl_.get(), mark] {
+    if (!impl->sessions->set_no_backup(mark)) return;
+    impl->mirror.resync(rto::ClassId::kSession);
+    impl->pump();
+  });
+}
+
 void RtoWorker::set_mastered(const std::set<VsdId>& mastered) {
   rto::VsdSet vsds;
   for (const VsdId vsd : mastered) vsds.insert(vsd);

@@ -204,6 +204,7 @@ Json rto_classes_json(const rto::MirrorView& mirror) {
 }
 
 Json rto_mirror_json(const StatusSource& source) {
+  const auto& no_backup = source.config.rto_no_backup;
   const rto::MirrorView& mirror = source.rto.mirror;
   return {{"sync", source.config.rto_sync},
           {"state", rto::to_string(mirror.state)},
@@ -224,6 +225,7 @@ Json rto_mirror_json(const StatusSource& source) {
           {"hb_threshold", source.config.rto_hb_threshold},
           {"session_off", source.config.rto_session_off},
           {"clear_on_inactive", source.config.rto_clear_on_inactive},
+          {"no_backup_mark", no_backup ? Json{{"value", no_backup->value}, {"mask", no_backup->mask}} : Json(nullptr)},
           {"classes", rto_classes_json(mirror)}};
 }
 
