@@ -21,6 +21,7 @@ constexpr size_t kMaxRefused = 1 << 16;
 constexpr unsigned kAttempts = 20;
 // The master tells of an unchanged session every 30 s at most: the copy must not end before the original.
 constexpr uint32_t kRefreshSlackSeconds = 60;
+constexpr uint32_t kHasHelper = 1u << 13;  // IPS_HELPER
 
 bool contains(rto::VsdSet set, const nsrp_session& session) {
   return set.contains(VsdId{session.vsd});
@@ -53,7 +54,18 @@ void RtoSessions::tell(const rto::Session& session) {
     mirror_.on_local_end({session.key, VsdId{session.session.vsd}});
   } else {
     mirror_.on_local_session(session);
+    note_helper(session);
   }
+}
+
+void RtoSessions::note_helper(const rto::Session& session) {
+  if ((session.session.ct_status & kHasHelper) != 0 && !stays_here(session.session)) helped_(session.key);
+}
+
+std::optional<VsdId> RtoSessions::vsd_of(const nsrp_tuple& key) const {
+  const std::optional<nsrp_session> record = table_->find(key);
+  if (!record || stays_here(*record)) return std::nullopt;
+  return VsdId{record->vsd};
 }
 
 size_t RtoSessions::drain_ring() {
@@ -87,7 +99,8 @@ void RtoSessions::on_destroyed(const nsrp_tuple& key, Instant now, std::vector<n
   if (!record) return;
   const bool recently = record->last_seen_ns + to_ns(Duration(kRecently)) > to_ns(now);
   const bool mastered = contains(mastered_, *record);
-  if (recently && conntrack_->exists(key).value_or(false)) {
+  // On a backup an entry that ends may have been replaced, to give the flow its helper.
+  if ((recently || !mastered) && conntrack_->exists(key).value_or(false)) {
     if (!mastered) return;
     mirror_.on_local_end({key, VsdId{record->vsd}});
     tell({key, *record});
@@ -270,6 +283,7 @@ Result<bool> RtoSessions::check_some() {
   std::vector<nsrp_tuple> keys, ended;
   for (const kernel::SessionEntry& entry : entries) {
     const uint64_t heard_of = std::max(entry.session.last_seen_ns, entry.session.exported_ns);
+    note_helper(entry);
     if (first_check_ || heard_of + to_ns(Duration(kFresh)) < to_ns(now)) keys.push_back(entry.key);
   }
   const Result<std::vector<bool>> exist = conntrack_->exist(keys);

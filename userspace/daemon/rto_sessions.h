@@ -32,6 +32,10 @@ class RtoSessions {
   void set_mastered(rto::VsdSet mastered) { mastered_ = mastered; }
   bool set_no_backup(std::optional<config::NoBackupMark> mark);  // true: it is another one than before
 
+  // Called for each session told of that a helper of conntrack reads.
+  void on_helped_flow(std::function<void(const nsrp_tuple&)> helped) { helped_ = std::move(helped); }
+  std::optional<VsdId> vsd_of(const nsrp_tuple& key) const;  // of a session that is mirrored
+
   // Each tells the mirror what it finds. drain_ring() returns the number of changes.
   size_t drain_ring();
   Status sweep_dirty();  // a look at every record, when the ring was full since the last time
@@ -72,6 +76,7 @@ class RtoSessions {
   RtoSessions(const kernel::Datapath& datapath, rto::Mirror& mirror) : datapath_(datapath), mirror_(mirror) {}
   bool stays_here(const nsrp_session& session) const;
   void tell(const rto::Session& session);
+  void note_helper(const rto::Session& session);
   void on_destroyed(const nsrp_tuple& key, Instant now, std::vector<nsrp_tuple>& ended);
   uint64_t install_all(std::vector<rto::Session> sessions);
   uint64_t install_in_conntrack(std::vector<Refused> wanted, std::span<const uint32_t> known_status);
@@ -85,6 +90,7 @@ class RtoSessions {
   std::unique_ptr<kernel::Conntrack> conntrack_;
   rto::VsdSet mastered_;
   std::optional<config::NoBackupMark> no_backup_;
+  std::function<void(const nsrp_tuple&)> helped_ = [](const nsrp_tuple&) {};
   uint64_t ring_full_ = 0;  // the counter, when the last sweep began
   uint64_t sync_started_ns_ = 0;
   bool syncing_ = false;  // what is stale is still there

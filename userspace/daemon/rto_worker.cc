@@ -129,7 +129,8 @@ void RtoWorker::Impl::start_classes() {
         each->start(*loop, {.changed = [this, id](const rto::Object& o) { mirror.on_local_object(id, o); },
                             .ended = [this, id](const rto::EndedObject& o) { mirror.on_local_object_end(id, o); },
                             .told = [this] { pump(); },
-                            .trouble = [this](const Status& status) { complain(status); }});
+                            .trouble = [this](const Status& status) { complain(status); },
+                            .vsd_of = [this](const nsrp_tuple& flow) { return sessions->vsd_of(flow); }});
     complain(started);
   }
 }
@@ -147,6 +148,9 @@ void RtoWorker::Impl::resync(const std::string& name) {
 }
 
 void RtoWorker::Impl::begin() {
+  sessions->on_helped_flow([this](const nsrp_tuple& flow) {
+    for (const auto& each : classes) each->on_helped_flow(flow);
+  });
   start_classes();
   destroyed_watch = loop->watch(sessions->destroyed_fd(), io::Loop::kReadable, [this] { on_destroyed(); });
   on_ring();

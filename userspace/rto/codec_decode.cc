@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rto/codec_layout.h"
+#include "rto/tuple.h"
 
 namespace nsrp::rto {
 namespace {
@@ -33,15 +34,8 @@ class Reader {
     return bytes;
   }
   nsrp_tuple tuple() {
-    nsrp_tuple t{};
-    raw(t.saddr, sizeof t.saddr);
-    raw(t.daddr, sizeof t.daddr);
-    raw(&t.sport, sizeof t.sport);
-    raw(&t.dport, sizeof t.dport);
-    t.proto = number<uint8_t>();
-    t.family = number<uint8_t>();
-    t.zone = number<uint16_t>();
-    return t;
+    at_ += kTupleBytes;
+    return to_tuple(bytes_.data() + at_ - kTupleBytes);
   }
 
  private:

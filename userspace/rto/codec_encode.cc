@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "rto/codec_layout.h"
+#include "rto/tuple.h"
 
 namespace nsrp::rto {
 namespace {
@@ -28,13 +29,8 @@ class Writer {
     number(static_cast<uint32_t>(count));
   }
   void tuple(const nsrp_tuple& t) {
-    raw(t.saddr, sizeof t.saddr);
-    raw(t.daddr, sizeof t.daddr);
-    raw(&t.sport, sizeof t.sport);  // in network order already
-    raw(&t.dport, sizeof t.dport);
-    number(t.proto);
-    number(t.family);
-    number(t.zone);
+    const TupleBytes bytes = to_bytes(t);
+    raw(bytes.data(), bytes.size());
   }
 
  private:

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rto/digest.h"
 
-#include <array>
 #include <bit>
-#include <cstring>
+
+#include "rto/tuple.h"
 
 namespace nsrp::rto {
 namespace {
@@ -27,19 +27,9 @@ uint64_t big_endian(const uint8_t* bytes) {
 }
 
 uint64_t mix(uint64_t hash, const nsrp_tuple& tuple) {
-  for (const auto* address : {&tuple.saddr, &tuple.daddr}) {
-    hash = mix(hash, big_endian(*address));
-    hash = mix(hash, big_endian(*address + 8));
-  }
-  // Ports are in network order already, the zone is not.
-  std::array<uint8_t, 8> rest{};
-  std::memcpy(rest.data(), &tuple.sport, 2);
-  std::memcpy(rest.data() + 2, &tuple.dport, 2);
-  rest[4] = tuple.proto;
-  rest[5] = tuple.family;
-  rest[6] = static_cast<uint8_t>(tuple.zone >> 8);
-  rest[7] = static_cast<uint8_t>(tuple.zone & 0xff);
-  return mix(hash, big_endian(rest.data()));
+  const TupleBytes bytes = to_bytes(tuple);
+  for (size_t i = 0; i < bytes.size(); i += sizeof hash) hash = mix(hash, big_endian(bytes.data() + i));
+  return hash;
 }
 
 }  // namespace
