@@ -16,6 +16,7 @@ using namespace nsrp::test;
 namespace {
 
 const std::set<VsdId> kVsd0 = {VsdId{0}};
+constexpr uint32_t kSeenReply = 1u << 1, kAssured = 1u << 2, kConfirmed = 1u << 3;  // IPS_…
 
 // A masters VSD 0; both are connected and in sync.
 struct InSyncPair : Pair {
@@ -158,6 +159,46 @@ TEST_CASE("NAT ports that pass from client to client do so at the peer as well")
     return pair.b.records() == many;
   }));
   CHECK(eventually([&] { return pair.b.worker->view().mirror.failed == 0; }));
+}
+
+namespace {
+
+// B has taken an answer of session(1) for a flow of VSD 1, with a translation of its own, before it heard of
+// session(1).
+struct MisreadAnswer : InSyncPair {
+  SessionEntry misread = session(1, 1);
+
+  explicit MisreadAnswer(uint32_t status) {
+    b.master({VsdId{1}});
+    a.worker->set_peer(std::nullopt);
+    REQUIRE(eventually([&] { return !b.in_sync(); }));
+    misread.key = session(1).session.reply;
+    misread.session.reply = session(1).key;
+    misread.session.reply.saddr[3] = 99;
+    misread.session.ct_status = status;
+    a.traffic(session(1));
+    b.traffic(misread);
+    meet();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an answer that overtook the mirror and was taken for a flow gives way to the flow it belongs to") {
+  MisreadAnswer pair(kConfirmed);
+  CHECK(eventually([&] { return pair.b.has(session(1)); }));
+  CHECK(eventually([&] { return !pair.b.record(pair.misread.key) && !pair.a.record(pair.misread.key); }));
+  CHECK(pair.a.has(session(1)));
+  CHECK(eventually([&] { return pair.a.in_sync() && pair.b.in_sync(); }));
+}
+
+TEST_CASE("the end of a flow that was refused at the peer takes no other flow along") {
+  MisreadAnswer pair(kConfirmed | kSeenReply | kAssured);  // answered: it does not give way
+  pair.a.conntrack_ends(session(1).key);
+  pair.a.traffic(session(2));
+  REQUIRE(eventually([&] { return pair.b.has(session(2)); }));
+  CHECK(eventually([&] { return !pair.b.record(session(1).key); }));
+  CHECK(pair.b.has(pair.misread));
 }
 
 TEST_CASE("changes for which the ring had no room are found by the sweep") {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 #include <utility>
 
 #include "io/clock.h"
@@ -168,6 +169,7 @@ uint64_t RtoSessions::install_in_conntrack(std::vector<Refused> wanted, std::spa
   }
   const Result<kernel::InsertResult> result = conntrack_->install(entries, kMinTimeoutSeconds, known_status);
   std::vector<nsrp_tuple> given_up;
+  std::vector<kernel::SessionEntry> clashing;
   if (!result) {
     last_failure_ = result.error().message;
     for (const Refused& one : wanted) given_up.push_back(one.session.key);
@@ -177,10 +179,15 @@ uint64_t RtoSessions::install_in_conntrack(std::vector<Refused> wanted, std::spa
       Refused& one = wanted[failure.index];
       if (failure.error == EEXIST && ++one.attempts < kAttempts && refused_.size() < kMaxRefused) {
         refused_.push_back(one);
+        clashing.push_back(one.session);
       } else {
         given_up.push_back(one.session.key);
       }
     }
+  }
+  // They are tried again soon, by retry_refused().
+  if (const auto cleared = conntrack_->remove_misread_answers(clashing); !cleared) {
+    last_failure_ = cleared.error().message;
   }
   forget(given_up);
   return given_up.size();
@@ -201,8 +208,21 @@ uint64_t RtoSessions::retry_refused() {
   return install_in_conntrack(std::move(again), {});
 }
 
+// What conntrack refused is not there; what it has by that name is part of another flow.
 Status RtoSessions::remove(std::span<const nsrp_tuple> keys) {
-  const Status forgotten = conntrack_->remove(keys);
+  using Keys = std::unordered_set<nsrp_tuple, rto::TupleHash, rto::TupleEqual>;
+  Keys refused;
+  if (!refused_.empty()) {
+    const Keys going(keys.begin(), keys.end());
+    std::erase_if(refused_, [&](const Refused& one) {
+      return going.contains(one.session.key) && refused.insert(one.session.key).second;
+    });
+  }
+  std::vector<nsrp_tuple> installed;
+  for (const nsrp_tuple& key : keys) {
+    if (!refused.contains(key) && table_->find(key)) installed.push_back(key);
+  }
+  const Status forgotten = conntrack_->remove(installed);
   const Status removed = table_->remove(keys);
   return forgotten ? removed : forgotten;
 }
