@@ -324,7 +324,7 @@ TEST_CASE("an audit finds what a table lost, has too much or has otherwise, and 
   for (uint16_t n = 0; n < 3000; ++n) pair.a.traffic(session(n));
   REQUIRE(eventually([&] { return pair.b.records() == 3000; }));
   const auto audits = [&] { return pair.b.worker->view().mirror.audit_here; };
-  REQUIRE(eventually([&] { return audits().rounds >= 2; }));
+  REQUIRE(eventually([&] { return audits().compared > 0; }));
   CHECK(audits().differing == 0);
   CHECK(audits().compared > 0);
   pair.b.loses(session(7));
@@ -345,12 +345,14 @@ TEST_CASE("an audit finds what a table lost, has too much or has otherwise, and 
 
 TEST_CASE("an audit during traffic finds nothing") {
   InSyncPair pair;
-  const auto rounds = [&] { return pair.b.worker->view().mirror.audit_here.rounds; };
-  for (uint16_t n = 0; rounds() < 5; ++n) {
-    REQUIRE(n < 20000);
-    pair.a.traffic(session(n), n % 50 == 0);
-    if (n % 3 == 0) pair.a.conntrack_ends(session(n / 2).key);
-  }
+  uint16_t next = 0;
+  CHECK(eventually([&] {
+    for (int i = 0; i < 20 && next < 40000; ++i, ++next) {
+      pair.a.traffic(session(next), next % 50 == 0);
+      if (next >= 200) pair.a.conntrack_ends(session(static_cast<uint16_t>(next - 200)).key);
+    }
+    return pair.b.worker->view().mirror.audit_here.rounds >= 4;
+  }));
   CHECK(pair.b.worker->view().mirror.audit_here.differing == 0);
 }
 

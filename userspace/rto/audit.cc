@@ -24,7 +24,7 @@ void AuditSource::schedule(Instant now) {
 }
 
 void AuditSource::give_up() {
-  if (phase_ != Phase::kStopped) schedule(Instant::min());
+  if (phase_ != Phase::kStopped) schedule(Instant{});  // long ago
 }
 
 void AuditSource::stop() {

@@ -185,7 +185,7 @@ TEST_CASE("buckets keep their age when their number changes") {
   pair.settle();
   pair.audit(2);  // the first one has learned how many there are
   const AuditView found = pair.side(1).mirror.view().audit_here;
-  CHECK(found.compared == 16 + 16 + 128);
+  CHECK(found.compared == 16 + 16 + 256);
   CHECK(*found.oldest > before);
   CHECK(found.differing == 0);
 }
