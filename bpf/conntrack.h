@@ -146,7 +146,7 @@ static __always_inline void nsrp_ct_tuple(const struct nf_conn *ct, int reply, s
 	bpf_core_read(out->daddr, sizeof(out->daddr), &tuple->dst.u3);
 	bpf_core_read(&out->sport, sizeof(out->sport), &tuple->src.u.all);
 	/* For ICMP these are type and code, which differ between the directions and name no flow. */
-	if (out->proto == IPPROTO_TCP || out->proto == IPPROTO_UDP)
+	if (out->proto != IPPROTO_ICMP && out->proto != IPPROTO_ICMPV6)
 		bpf_core_read(&out->dport, sizeof(out->dport), &tuple->dst.u.all);
 }
 

@@ -64,6 +64,9 @@ static __always_inline int nsrp_read_ports(void *l4, const void *end, struct nsr
 			return 0;
 		wire->swapped.sport = ports[2];
 		return 1;
+	case IPPROTO_GRE: /* PPTP has call ids, of which a packet holds one: conntrack knows the other */
+	case IPPROTO_ESP:
+		return 1;
 	default:
 		return 0;
 	}

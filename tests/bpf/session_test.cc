@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions recorded from real traffic with NAT.
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <sys/socket.h>
 
 #include "gateway_lab.h"
+#include "kernel/unique_fd.h"
 
 using namespace nsrp;
 using namespace nsrp::test;
@@ -133,6 +136,31 @@ TEST_CASE("an ICMP echo is recorded by its identifier") {
   CHECK((record->ct_status & kSeenReply) != 0);
   lab.client.run(std::string("ping -6 -c 1 -W 10 -e 4243 ") + kServer6 + " >/dev/null");
   CHECK(lab.session(tuple(IPPROTO_ICMPV6, kClient6, 4243, kServer6, 0)).has_value());
+}
+
+TEST_CASE("GRE and ESP that pass through are recorded by their addresses") {
+  for (const uint8_t protocol : {uint8_t{IPPROTO_GRE}, uint8_t{IPPROTO_ESP}}) {
+    CAPTURE(protocol);
+    GatewayLab lab;
+    const auto send = [&](const Namespace& from, const char* to) {
+      from.in([&] {
+        const kernel::UniqueFd raw(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, protocol));
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        REQUIRE(inet_pton(AF_INET, to, &address.sin_addr) == 1);
+        const char payload[16] = {};
+        REQUIRE(sendto(raw.get(), payload, sizeof payload, 0, reinterpret_cast<sockaddr*>(&address), sizeof address) ==
+                sizeof payload);
+      });
+    };
+    send(lab.client, kServer);
+    const nsrp_tuple key = tuple(protocol, kClient, 0, kServer, 0);
+    REQUIRE(eventually([&] { return lab.session(key).has_value(); }));
+    CHECK(same(lab.session(key)->reply, tuple(protocol, kServer, 0, kUntrustVsi, 0)));
+    send(lab.server, kUntrustVsi);
+    CHECK(eventually([&] { return (lab.session(key)->ct_status & 1u << 1) != 0; }));  // the answer has been seen
+    CHECK(lab.session_count() == 1);
+  }
 }
 
 TEST_CASE("a connection from outside through destination NAT is recorded by its tuple on the wire") {

@@ -198,6 +198,44 @@ TEST_CASE("a destination translated alone never gets another source port") {
   CHECK(world.count() == 1);
 }
 
+TEST_CASE("flows without ports are installed with their translation") {
+  World world;
+  for (const uint8_t protocol : {uint8_t{IPPROTO_GRE}, uint8_t{IPPROTO_ESP}}) {
+    CAPTURE(protocol);
+    SessionEntry entry = flow(0, 0, protocol);
+    entry.key.dport = entry.session.reply.sport = 0;
+    const auto result = world.install({entry});
+    CHECK(result.installed == 1);
+    CHECK(result.failures.empty());
+    CHECK(world.exists(entry));
+    entry.session.ct_mark = 5;
+    CHECK(world.install({entry}).installed == 1);
+    CHECK(by_port().at(0).mark == 5);
+    CHECK(ctnetlink::same(by_port().at(0).reply, entry.session.reply));
+    CHECK(world.conntrack->remove(keys_of({entry})));
+    CHECK(world.count() == 0);
+  }
+}
+
+TEST_CASE("an unanswered flow that stands for another one's answer is removed, and nothing else") {
+  World world;
+  const SessionEntry known = flow(1000, 2000), other = flow(1001, 2001);
+  SessionEntry misread = known;
+  misread.key = known.session.reply;
+  misread.session.reply = ctnetlink::inverse(misread.key);
+  misread.session.ct_status = IPS_CONFIRMED;
+  REQUIRE(world.install({misread, other}).installed == 2);
+  CHECK(world.conntrack->remove_misread_answers(std::vector{other}).value() == 0);
+  CHECK(world.conntrack->remove_misread_answers(std::vector{known}).value() == 1);
+  CHECK(world.count() == 1);
+  REQUIRE(world.install({known}).installed == 1);
+  CHECK(world.conntrack->remove_misread_answers(std::vector{known}).value() == 0);
+  misread.session.ct_status = IPS_CONFIRMED | IPS_SEEN_REPLY;
+  REQUIRE(world.conntrack->remove(keys_of({known})));
+  REQUIRE(world.install({misread}).installed == 1);
+  CHECK(world.conntrack->remove_misread_answers(std::vector{known}).value() == 0);
+}
+
 TEST_CASE("what makes no sense as one flow is refused") {
   World world;
   SessionEntry mixed = flow(1000, 2000), proto = flow(1001, 2001), family = flow(1002, 2002), state = flow(1003, 2003);

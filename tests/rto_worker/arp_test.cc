@@ -173,7 +173,7 @@ TEST_CASE("a class by name is sent again, and what this build does not have is r
   CHECK(eventually([&] { return lan.a.worker->view().mirror.objects.at(0).sent > sent; }));
   REQUIRE(lan.b.worker->resync("all", true));
   CHECK(eventually([&] { return lan.a.worker->view().mirror.objects.at(0).sent > sent + 1; }));
-  for (const std::string name : {"auth-table", "dhcp", "dns", "l2tp", "phase1-sa", "pki", "rm", "vpn"}) {
+  for (const std::string name : {"auth-table", "dhcp", "dns", "l2tp", "phase1-sa", "pki", "vpn"}) {
     const Status refused = lan.a.worker->resync(name, false);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().message == "run-time objects of class " + name + " are not mirrored by this build");

@@ -125,7 +125,12 @@ void Gateway::stop_worker() {
 }
 
 void Gateway::set_sync(bool on) {
-  worker->set_settings({.unit = unit, .cluster = ClusterId{1}, .boot_epoch = unit.value, .sync = on});
+  worker->set_settings({.unit = unit,
+                        .cluster = ClusterId{1},
+                        .boot_epoch = unit.value,
+                        .sync = on,
+                        .audit_interval = kAuditInterval,
+                        .audit_settle = kAuditSettle});
 }
 
 void Gateway::traffic(const SessionEntry& session, bool ring_is_full) {
@@ -173,6 +178,18 @@ void Gateway::forget_everything() {
   REQUIRE(table_->for_each([&](std::span<const SessionEntry> entries) {
     for (const SessionEntry& entry : entries) keys.push_back(entry.key);
   }));
+  REQUIRE(table_->remove(keys));
+  REQUIRE(conntrack_->remove(keys));
+}
+
+void Gateway::write_record(const SessionEntry& session) {
+  SessionEntry fresh = session;
+  fresh.session.last_seen_ns = fresh.session.exported_ns = to_ns(io::now());
+  REQUIRE(table_->put(std::span(&fresh, 1)).value() == 1);
+}
+
+void Gateway::loses(const SessionEntry& session) {
+  const std::vector<nsrp_tuple> keys = {session.key};
   REQUIRE(table_->remove(keys));
   REQUIRE(conntrack_->remove(keys));
 }

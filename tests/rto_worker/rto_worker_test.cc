@@ -16,6 +16,7 @@ using namespace nsrp::test;
 namespace {
 
 const std::set<VsdId> kVsd0 = {VsdId{0}};
+constexpr uint32_t kSeenReply = 1u << 1, kAssured = 1u << 2, kConfirmed = 1u << 3;  // IPS_…
 
 // A masters VSD 0; both are connected and in sync.
 struct InSyncPair : Pair {
@@ -160,6 +161,46 @@ TEST_CASE("NAT ports that pass from client to client do so at the peer as well")
   CHECK(eventually([&] { return pair.b.worker->view().mirror.failed == 0; }));
 }
 
+namespace {
+
+// B has taken an answer of session(1) for a flow of VSD 1, with a translation of its own, before it heard of
+// session(1).
+struct MisreadAnswer : InSyncPair {
+  SessionEntry misread = session(1, 1);
+
+  explicit MisreadAnswer(uint32_t status) {
+    b.master({VsdId{1}});
+    a.worker->set_peer(std::nullopt);
+    REQUIRE(eventually([&] { return !b.in_sync(); }));
+    misread.key = session(1).session.reply;
+    misread.session.reply = session(1).key;
+    misread.session.reply.saddr[3] = 99;
+    misread.session.ct_status = status;
+    a.traffic(session(1));
+    b.traffic(misread);
+    meet();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an answer that overtook the mirror and was taken for a flow gives way to the flow it belongs to") {
+  MisreadAnswer pair(kConfirmed);
+  CHECK(eventually([&] { return pair.b.has(session(1)); }));
+  CHECK(eventually([&] { return !pair.b.record(pair.misread.key) && !pair.a.record(pair.misread.key); }));
+  CHECK(pair.a.has(session(1)));
+  CHECK(eventually([&] { return pair.a.in_sync() && pair.b.in_sync(); }));
+}
+
+TEST_CASE("the end of a flow that was refused at the peer takes no other flow along") {
+  MisreadAnswer pair(kConfirmed | kSeenReply | kAssured);  // answered: it does not give way
+  pair.a.conntrack_ends(session(1).key);
+  pair.a.traffic(session(2));
+  REQUIRE(eventually([&] { return pair.b.has(session(2)); }));
+  CHECK(eventually([&] { return !pair.b.record(session(1).key); }));
+  CHECK(pair.b.has(pair.misread));
+}
+
 TEST_CASE("changes for which the ring had no room are found by the sweep") {
   InSyncPair pair;
   for (uint16_t n = 0; n < 5; ++n) pair.a.traffic(session(n), true);
@@ -278,6 +319,43 @@ TEST_CASE("a backup short of room is not in sync, says so, and gets what it lack
   CHECK(told("copy=degraded missing=") == 1);
 }
 
+TEST_CASE("an audit finds what a table lost, has too much or has otherwise, and mends it in conntrack as well") {
+  InSyncPair pair;
+  for (uint16_t n = 0; n < 3000; ++n) pair.a.traffic(session(n));
+  REQUIRE(eventually([&] { return pair.b.records() == 3000; }));
+  const auto audits = [&] { return pair.b.worker->view().mirror.audit_here; };
+  REQUIRE(eventually([&] { return audits().compared > 0; }));
+  CHECK(audits().differing == 0);
+  CHECK(audits().compared > 0);
+  pair.b.loses(session(7));
+  SessionEntry altered = session(8);
+  altered.session.ct_mark = 99;
+  pair.b.write_record(altered);
+  pair.b.write_record(session(9000));
+  CHECK(eventually([&] { return audits().differing >= 3 && audits().repaired == audits().differing; }));
+  CHECK(eventually([&] { return pair.b.has(session(7)); }));
+  CHECK(pair.b.record(session(8).key)->ct_mark == 0);
+  CHECK_FALSE(pair.b.record(session(9000).key));
+  CHECK(pair.b.records() == 3000);
+  CHECK(pair.b.in_sync());
+  CHECK(eventually([&] { return pair.a.worker->view().mirror.audit_there.repaired == audits().repaired; }));
+  const auto events = pair.b.events();
+  CHECK(std::any_of(events.begin(), events.end(), [](const auto& e) { return e.starts_with("audit=differing"); }));
+}
+
+TEST_CASE("an audit during traffic finds nothing") {
+  InSyncPair pair;
+  uint16_t next = 0;
+  CHECK(eventually([&] {
+    for (int i = 0; i < 20 && next < 40000; ++i, ++next) {
+      pair.a.traffic(session(next), next % 50 == 0);
+      if (next >= 200) pair.a.conntrack_ends(session(static_cast<uint16_t>(next - 200)).key);
+    }
+    return pair.b.worker->view().mirror.audit_here.rounds >= 4;
+  }));
+  CHECK(pair.b.worker->view().mirror.audit_here.differing == 0);
+}
+
 TEST_CASE("resync sends everything again") {
   InSyncPair pair;
   for (uint16_t n = 0; n < 10; ++n) pair.a.traffic(session(n));
@@ -306,6 +384,33 @@ TEST_CASE("with clear-on-inactive the sessions of a VSD end where it is lost, an
   CHECK(eventually([&] { return all_there(pair.a, 0, 10); }));
   CHECK_FALSE(pair.a.record(unknown.key));
   CHECK(pair.b.records() == 10);
+}
+
+TEST_CASE("sessions with the no-backup mark stay on the device, also those that get it later") {
+  InSyncPair pair;
+  const auto marked = [](uint16_t number, uint32_t mark) {
+    SessionEntry entry = session(number);
+    entry.session.ct_mark = mark;
+    return entry;
+  };
+  for (uint16_t n = 0; n < 10; ++n) pair.a.traffic(marked(n, n < 3 ? 0x15 : 0x25));
+  REQUIRE(eventually([&] { return pair.b.records() == 10; }));
+  pair.a.worker->set_no_backup(config::NoBackupMark{0x10, 0xf0});
+  CHECK(eventually([&] { return pair.b.in_sync() && pair.b.records() == 7; }));
+  CHECK_FALSE(pair.b.in_conntrack(session(1).key));
+  pair.a.traffic(marked(20, 0x1f));
+  pair.a.traffic(marked(7, 0x10));
+  pair.a.traffic(marked(21, 0x20));
+  REQUIRE(eventually([&] { return pair.b.has(session(21)); }));
+  CHECK_FALSE(pair.b.record(session(20).key));
+  CHECK(eventually([&] { return !pair.b.record(session(7).key) && !pair.b.in_conntrack(session(7).key); }));
+  CHECK(pair.a.records() == 12);
+  const auto rounds = [&] { return pair.b.worker->view().mirror.audit_here.rounds; };
+  const uint64_t before = rounds();
+  REQUIRE(eventually([&] { return rounds() >= before + 2; }));
+  CHECK(pair.b.worker->view().mirror.audit_here.differing == 0);
+  pair.a.worker->set_no_backup(std::nullopt);
+  CHECK(eventually([&] { return pair.b.records() == 12; }));
 }
 
 TEST_CASE("turning sync off ends the mirror, turning it on begins it anew") {

@@ -28,6 +28,7 @@ constexpr Topic kTopics[] = {
     {"nsrp vsd-group id", "One VSD group"},
     {"nsrp rto-mirror", "Mirroring of run-time objects (sessions)"},
     {"nsrp rto-mirror session", "What this device does with sessions"},
+    {"nsrp rto-mirror session no-backup", "Sessions that stay on this device"},
     {"nsrp sync", "Bring the members to the same state"},
     {"nsrp sync rto", "Run-time objects"},
     {"nsrp ha-link", "HA links and their probes"},

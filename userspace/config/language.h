@@ -34,6 +34,7 @@ enum class CommandId : uint8_t {
   kGetNsrpVsdGroup,  // argument: VSD id, optional
   kGetNsrpHaLink,
   kGetNsrpRtoMirror,
+  kGetNsrpRtoAudit,
   kGetNsrpMonitor,
   kGetNsrpCounters,
   kGetInterface,  // argument: name, optional

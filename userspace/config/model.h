@@ -52,6 +52,13 @@ struct MonitoredInterface {
   bool operator==(const MonitoredInterface&) const = default;
 };
 
+// Sessions whose conntrack mark is this under the mask are not mirrored.
+struct NoBackupMark {
+  uint32_t value = 0;
+  uint32_t mask = 0xffffffff;
+  bool operator==(const NoBackupMark&) const = default;
+};
+
 struct HaLinkProbe {
   uint8_t interval_s = 15;
   uint8_t threshold = 5;  // probes in a row without an answer
@@ -83,6 +90,7 @@ struct Config {
   uint8_t rto_hb_threshold = 16;
   bool rto_session_off = false;  // tell the peer of no session
   bool rto_clear_on_inactive = false;
+  std::optional<NoBackupMark> rto_no_backup;
   std::string control_interface;  // ifname, in a security zone; "": none
   std::string secondary_path;     // ifname; "": none
   std::optional<HaLinkProbe> ha_link_probe;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cluster, HA links, RTO mirror, monitoring.
 #include <algorithm>
+#include <sstream>
 
 #include "config/scalar_rows.h"
 #include "config/words.h"
@@ -73,6 +74,35 @@ Printed print_probe(const Config& config) {
   return {{unless_standard(interval, HaLinkProbe{}.interval_s), unless_standard(threshold, HaLinkProbe{}.threshold)}};
 }
 
+uint32_t mark_number(const std::string& word) {
+  return static_cast<uint32_t>(std::stoul(word, nullptr, 16));
+}
+
+std::string mark_text(uint32_t mark) {
+  std::ostringstream text;
+  text << "0x" << std::hex << mark;
+  return text.str();
+}
+
+Status set_no_backup(Config& config, const Values& values) {
+  NoBackupMark mark{.value = mark_number(values.text("mark"))};
+  if (values.has("mark-mask")) mark.mask = mark_number(values.text("mark-mask"));
+  if (mark.mask == 0)
+    return fail("with mask 0x0 every session would have the mark; use \"set nsrp rto-mirror session off\"");
+  if ((mark.value & ~mark.mask) != 0) {
+    return fail("no session has mark " + mark_text(mark.value) + " under mask " + mark_text(mark.mask) +
+                "; the mark must lie within the mask");
+  }
+  config.rto_no_backup = mark;
+  return {};
+}
+
+Printed print_no_backup(const Config& config) {
+  if (!config.rto_no_backup) return {};
+  const auto [value, mask] = *config.rto_no_backup;
+  return {{mark_text(value), mask == NoBackupMark{}.mask ? "" : mark_text(mask)}};
+}
+
 constexpr Row kRows[] = {
     {"set nsrp cluster id <cluster-id>", CommandId::kSet,
      "Join a cluster, which creates VSD group 0; id 0 leaves the cluster", Propagation::kNever, set_cluster,
@@ -116,6 +146,11 @@ constexpr Row kRows[] = {
     {"unset nsrp rto-mirror session clear-on-inactive", CommandId::kSet,
      "Keep the sessions of a VSI that becomes inactive (default)", Propagation::kNever,
      assign_switch<&Config::rto_clear_on_inactive, false>},
+    {"set nsrp rto-mirror session no-backup mark <mark> [mask <mark-mask>]", CommandId::kSet,
+     "Keep sessions with this conntrack mark on the device: the peer is told of none of them", Propagation::kAlways,
+     set_no_backup, print_no_backup},
+    {"unset nsrp rto-mirror session no-backup mark", CommandId::kSet, "Tell the peer of sessions whatever their mark",
+     Propagation::kAlways, restore<&Config::rto_no_backup>},
     {"set nsrp ha-link probe [interval <probe-interval>] [threshold <probe-threshold>]", CommandId::kSet,
      "Probe every HA link, and take one whose probes go unanswered as down (default: off)", Propagation::kAlways,
      set_probe, print_probe},

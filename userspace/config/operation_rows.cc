@@ -14,6 +14,8 @@ constexpr Row kRows[] = {
     {"get nsrp vsd-group [id <vsd>]", CommandId::kGetNsrpVsdGroup, "Show one VSD group, or all"},
     {"get nsrp ha-link", CommandId::kGetNsrpHaLink, "Show HA links and their roles"},
     {"get nsrp rto-mirror", CommandId::kGetNsrpRtoMirror, "Show the mirroring of run-time objects"},
+    {"get nsrp rto-mirror audit", CommandId::kGetNsrpRtoAudit,
+     "Show what comparing the members' sessions in the background has found"},
     {"get nsrp monitor", CommandId::kGetNsrpMonitor, "Show monitored objects and their weights"},
     {"get nsrp counters", CommandId::kGetNsrpCounters, "Show packet and message counters"},
     {"get interface [<vsi>]", CommandId::kGetInterface, "Show one interface or VSI, or all"},

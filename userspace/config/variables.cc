@@ -56,6 +56,8 @@ const std::vector<Variable>& table() {
       {"address", Kind::kAddress, "address"},
       {"gateway", Kind::kAddress, "gateway address"},
       {"mac", Kind::kMac, "MAC address"},
+      {"mark", Kind::kMark, "conntrack mark"},
+      {"mark-mask", Kind::kMark, "mask of the conntrack mark"},
       {"password", Kind::kSecret, "password"},
       {"mode", Kind::kChoice, "mode", 0, 0, {}, kModes},
       {"rto-class", Kind::kChoice, "class of run-time objects", 0, 0, {}, kRtoClasses},
@@ -157,6 +159,19 @@ Result<std::string> check_mac(const std::string& word) {
   return to_string(*mac);
 }
 
+Result<std::string> check_mark(const Variable& variable, const std::string& word) {
+  const bool hex = word.starts_with("0x") || word.starts_with("0X");
+  const char *begin = word.data() + (hex ? 2 : 0), *end = word.data() + word.size();
+  uint32_t mark = 0;
+  const auto result = std::from_chars(begin, end, mark, hex ? 16 : 10);
+  if (result.ec != std::errc{} || result.ptr != end) {
+    return fail(quoted(word) + " is no " + std::string(variable.meaning) + "; allowed: " + range_text(variable));
+  }
+  std::array<char, 2 * sizeof mark> digits;
+  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), mark, 16);
+  return "0x" + std::string(digits.data(), written.ptr);
+}
+
 Result<std::string> check_secret(const Variable& variable, const std::string& word) {
   const std::string what = "the " + std::string(variable.meaning);
   if (word.empty()) return fail(what + " is empty; allowed: " + range_text(variable));
@@ -215,6 +230,8 @@ Result<std::string> check(const Variable& variable, const std::string& word) {
       return check_choice(variable, word);
     case Kind::kMac:
       return check_mac(word);
+    case Kind::kMark:
+      return check_mark(variable, word);
     case Kind::kSecret:
       return check_secret(variable, word);
   }
@@ -243,6 +260,8 @@ std::string range_text(const Variable& variable) {
       return join_comma({variable.choices.begin(), variable.choices.end()});
     case Kind::kMac:
       return "12 hex digits, with colons or without";
+    case Kind::kMark:
+      return "0-4294967295, or 0x0-0xffffffff";
     case Kind::kSecret:
       return "1-" + std::to_string(kLongestSecret) + " bytes, in quotes if it has blanks";
   }

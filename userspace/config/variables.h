@@ -24,6 +24,7 @@ enum class Kind : uint8_t {
   kAddress,
   kChoice,
   kMac,
+  kMark,    // 32 bits, decimal or 0x…; spelled as 0x…
   kSecret,  // a password: no message repeats it
 };
 

@@ -227,6 +227,10 @@ Daemon::Answer Daemon::show(const Command& command, bool json) {
       const Json mirror = rto_mirror_json(source);
       return either(mirror, rto_mirror_text(mirror));
     }
+    case CommandId::kGetNsrpRtoAudit: {
+      const Json audit = rto_audit_json(source);
+      return either(audit, rto_audit_text(audit));
+    }
     case CommandId::kGetNsrpMonitor: {
       const Json monitor = monitor_json(source);
       return either(monitor, monitor_text(monitor));

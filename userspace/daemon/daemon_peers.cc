@@ -122,6 +122,7 @@ void Daemon::refresh_rto() {
   settings.hb_threshold = config_.rto_hb_threshold;
   settings.send_sessions = !config_.rto_session_off;
   rto_->set_settings(settings);
+  rto_->set_no_backup(config_.rto_no_backup);
   rto_->set_clear_on_inactive(config_.rto_clear_on_inactive);
   std::vector<RtoVsi> vsis;
   for (const config::Vsi& vsi : config::vsis_of(config_)) {

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "io/loop.h"
+#include "nsrp/abi/nsrp_abi.h"
 #include "rto/object.h"
 #include "rto/vsd_set.h"
 
@@ -37,6 +39,8 @@ struct RtoClassHandlers {
   std::function<void(const rto::EndedObject&)> ended;
   std::function<void()> told;  // after one or more of these
   std::function<void(const Status&)> trouble;
+  // Which VSD the flow with this original tuple belongs to; nullopt: there is no such session, or it is not mirrored.
+  std::function<std::optional<VsdId>(const nsrp_tuple&)> vsd_of;
 };
 
 class RtoClass {
@@ -45,6 +49,8 @@ class RtoClass {
   virtual const rto::ObjectRules& rules() const = 0;
   virtual Status start(io::Loop& loop, RtoClassHandlers handlers) = 0;
   virtual void set_vsis(std::span<const RtoVsi> vsis) = 0;
+  // A session of this device is one of those that a helper of conntrack reads. Told more than once.
+  virtual void on_helped_flow(const nsrp_tuple&) {}
   // What the peer has for VSDs that this device does not master.
   virtual void apply(std::span<const rto::Object> objects) = 0;
   virtual void withdraw(std::span<const rto::EndedObject> objects) = 0;

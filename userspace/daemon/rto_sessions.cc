@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 #include <utility>
 
 #include "io/clock.h"
@@ -21,6 +22,7 @@ constexpr size_t kMaxRefused = 1 << 16;
 constexpr unsigned kAttempts = 20;
 // The master tells of an unchanged session every 30 s at most: the copy must not end before the original.
 constexpr uint32_t kRefreshSlackSeconds = 60;
+constexpr uint32_t kHasHelper = 1u << 13;  // IPS_HELPER
 
 bool contains(rto::VsdSet set, const nsrp_session& session) {
   return set.contains(VsdId{session.vsd});
@@ -39,8 +41,36 @@ Result<std::unique_ptr<RtoSessions>> RtoSessions::open(const kernel::Datapath& d
   return self;
 }
 
+bool RtoSessions::set_no_backup(std::optional<config::NoBackupMark> mark) {
+  return std::exchange(no_backup_, mark) != mark;
+}
+
+bool RtoSessions::stays_here(const nsrp_session& session) const {
+  return no_backup_ && (session.ct_mark & no_backup_->mask) == no_backup_->value;
+}
+
+// A session that gets the mark later on has been told of; the peer loses it.
+void RtoSessions::tell(const rto::Session& session) {
+  if (stays_here(session.session)) {
+    mirror_.on_local_end({session.key, VsdId{session.session.vsd}});
+  } else {
+    mirror_.on_local_session(session);
+    note_helper(session);
+  }
+}
+
+void RtoSessions::note_helper(const rto::Session& session) {
+  if ((session.session.ct_status & kHasHelper) != 0 && !stays_here(session.session)) helped_(session.key);
+}
+
+std::optional<VsdId> RtoSessions::vsd_of(const nsrp_tuple& key) const {
+  const std::optional<nsrp_session> record = table_->find(key);
+  if (!record || stays_here(*record)) return std::nullopt;
+  return VsdId{record->vsd};
+}
+
 size_t RtoSessions::drain_ring() {
-  return table_->consume_events([this](const kernel::SessionEntry& entry) { mirror_.on_local_session(entry); });
+  return table_->consume_events([this](const kernel::SessionEntry& entry) { tell(entry); });
 }
 
 Status RtoSessions::sweep_dirty() {
@@ -51,7 +81,7 @@ Status RtoSessions::sweep_dirty() {
   ring_full_ = ring_full;
   const auto dirty = table_->take_dirty();
   if (!dirty) return fail(dirty.error());
-  for (const kernel::SessionEntry& entry : *dirty) mirror_.on_local_session(entry);
+  for (const kernel::SessionEntry& entry : *dirty) tell(entry);
   return {};
 }
 
@@ -70,10 +100,11 @@ void RtoSessions::on_destroyed(const nsrp_tuple& key, Instant now, std::vector<n
   if (!record) return;
   const bool recently = record->last_seen_ns + to_ns(Duration(kRecently)) > to_ns(now);
   const bool mastered = contains(mastered_, *record);
-  if (recently && conntrack_->exists(key).value_or(false)) {
+  // On a backup an entry that ends may have been replaced, to give the flow its helper.
+  if ((recently || !mastered) && conntrack_->exists(key).value_or(false)) {
     if (!mastered) return;
     mirror_.on_local_end({key, VsdId{record->vsd}});
-    mirror_.on_local_session({key, *record});
+    tell({key, *record});
     return;
   }
   ended.push_back(key);
@@ -88,7 +119,7 @@ uint64_t RtoSessions::install(const rto::Install& wanted) {
   }
   const uint64_t failed = install_all(missing);
   for (const rto::Session& session : missing) {
-    if (table_->find(session.key)) mirror_.on_local_session(session);
+    if (table_->find(session.key)) tell(session);
   }
   return failed;
 }
@@ -138,6 +169,7 @@ uint64_t RtoSessions::install_in_conntrack(std::vector<Refused> wanted, std::spa
   }
   const Result<kernel::InsertResult> result = conntrack_->install(entries, kMinTimeoutSeconds, known_status);
   std::vector<nsrp_tuple> given_up;
+  std::vector<kernel::SessionEntry> clashing;
   if (!result) {
     last_failure_ = result.error().message;
     for (const Refused& one : wanted) given_up.push_back(one.session.key);
@@ -147,10 +179,15 @@ uint64_t RtoSessions::install_in_conntrack(std::vector<Refused> wanted, std::spa
       Refused& one = wanted[failure.index];
       if (failure.error == EEXIST && ++one.attempts < kAttempts && refused_.size() < kMaxRefused) {
         refused_.push_back(one);
+        clashing.push_back(one.session);
       } else {
         given_up.push_back(one.session.key);
       }
     }
+  }
+  // They are tried again soon, by retry_refused().
+  if (const auto cleared = conntrack_->remove_misread_answers(clashing); !cleared) {
+    last_failure_ = cleared.error().message;
   }
   forget(given_up);
   return given_up.size();
@@ -171,15 +208,28 @@ uint64_t RtoSessions::retry_refused() {
   return install_in_conntrack(std::move(again), {});
 }
 
+// What conntrack refused is not there; what it has by that name is part of another flow.
 Status RtoSessions::remove(std::span<const nsrp_tuple> keys) {
-  const Status forgotten = conntrack_->remove(keys);
+  using Keys = std::unordered_set<nsrp_tuple, rto::TupleHash, rto::TupleEqual>;
+  Keys refused;
+  if (!refused_.empty()) {
+    const Keys going(keys.begin(), keys.end());
+    std::erase_if(refused_, [&](const Refused& one) {
+      return going.contains(one.session.key) && refused.insert(one.session.key).second;
+    });
+  }
+  std::vector<nsrp_tuple> installed;
+  for (const nsrp_tuple& key : keys) {
+    if (!refused.contains(key) && table_->find(key)) installed.push_back(key);
+  }
+  const Status forgotten = conntrack_->remove(installed);
   const Status removed = table_->remove(keys);
   return forgotten ? removed : forgotten;
 }
 
 void RtoSessions::restate(std::span<const nsrp_tuple> keys) {
   for (const nsrp_tuple& key : keys) {
-    if (const auto record = table_->find(key)) mirror_.on_local_session({key, *record});
+    if (const auto record = table_->find(key)) tell({key, *record});
   }
 }
 
@@ -189,27 +239,28 @@ void RtoSessions::sync_started() {
 }
 
 // An installed record carries the time of its installation in exported_ns; packets only move it on.
-Status RtoSessions::sync_finished(rto::VsdSet vsds) {
-  const auto stale = [&](const nsrp_session& session) {
-    return contains(vsds, session) && session.exported_ns < sync_started_ns_;
+Status RtoSessions::sync_finished(const rto::SyncFinished& finished) {
+  const auto stale = [&](const kernel::SessionEntry& entry) {
+    return contains(finished.vsds, entry.session) && entry.session.exported_ns < sync_started_ns_ &&
+           (!finished.only || finished.only->contains(entry.key));
   };
-  Status removed = vsds.empty() ? Status{} : remove_if(stale);
+  Status removed = finished.vsds.empty() ? Status{} : remove_if(stale);
   syncing_ = false;
   return removed;
 }
 
 Status RtoSessions::clear(rto::VsdSet vsds) {
-  return remove_if([&](const nsrp_session& session) { return contains(vsds, session); });
+  return remove_if([&](const kernel::SessionEntry& entry) { return contains(vsds, entry.session); });
 }
 
-Status RtoSessions::remove_if(const std::function<bool(const nsrp_session&)>& doomed) {
+Status RtoSessions::remove_if(const std::function<bool(const kernel::SessionEntry&)>& doomed) {
   kernel::SessionTable::Cursor cursor;
   std::vector<kernel::SessionEntry> entries;
   while (!cursor.at_end()) {
     if (Status read = table_->read(cursor, kChecksPerCall, entries); !read) return read;
     std::vector<nsrp_tuple> keys;
     for (const kernel::SessionEntry& entry : entries) {
-      if (doomed(entry.session)) keys.push_back(entry.key);
+      if (doomed(entry)) keys.push_back(entry.key);
     }
     if (keys.empty()) continue;
     if (Status removed = remove(keys); !removed) return removed;
@@ -226,10 +277,23 @@ Status RtoSessions::read(const rto::ReadSessions& wanted) {
   }
   std::vector<kernel::SessionEntry> entries;
   if (Status read = table_->read(sync_cursor_, wanted.limit, entries); !read) return read;
-  std::erase_if(entries, [&](const auto& entry) { return !contains(wanted.vsds, entry.session); });
+  std::erase_if(entries,
+                [&](const auto& entry) { return !contains(wanted.vsds, entry.session) || stays_here(entry.session); });
   mirror_.on_snapshot(entries);
   if (sync_cursor_.at_end()) mirror_.on_snapshot_end();
   return {};
+}
+
+Result<RtoSessions::AuditStep> RtoSessions::read(const rto::ReadForAudit& wanted) {
+  drain_ring();
+  AuditStep step;
+  if (wanted.limit == 0) return step;
+  kernel::SessionTable::Cursor& cursor = wanted.own ? own_audit_cursor_ : peers_audit_cursor_;
+  if (wanted.from_start) cursor = {};
+  if (Status read = table_->read(cursor, wanted.limit, step.sessions); !read) return fail(read.error());
+  if (wanted.own) std::erase_if(step.sessions, [&](const auto& entry) { return stays_here(entry.session); });
+  step.at_end = cursor.at_end();
+  return step;
 }
 
 Result<bool> RtoSessions::check_some() {
@@ -239,6 +303,7 @@ Result<bool> RtoSessions::check_some() {
   std::vector<nsrp_tuple> keys, ended;
   for (const kernel::SessionEntry& entry : entries) {
     const uint64_t heard_of = std::max(entry.session.last_seen_ns, entry.session.exported_ns);
+    note_helper(entry);
     if (first_check_ || heard_of + to_ns(Duration(kFresh)) < to_ns(now)) keys.push_back(entry.key);
   }
   const Result<std::vector<bool>> exist = conntrack_->exist(keys);

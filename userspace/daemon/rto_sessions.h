@@ -5,11 +5,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
+#include "config/model.h"
 #include "kernel/conntrack.h"
 #include "kernel/datapath.h"
 #include "kernel/session_table.h"
@@ -28,6 +30,11 @@ class RtoSessions {
   int destroyed_fd() const { return conntrack_->destroy_fd(); }
 
   void set_mastered(rto::VsdSet mastered) { mastered_ = mastered; }
+  bool set_no_backup(std::optional<config::NoBackupMark> mark);  // true: it is another one than before
+
+  // Called for each session told of that a helper of conntrack reads.
+  void on_helped_flow(std::function<void(const nsrp_tuple&)> helped) { helped_ = std::move(helped); }
+  std::optional<VsdId> vsd_of(const nsrp_tuple& key) const;  // of a session that is mirrored
 
   // Each tells the mirror what it finds. drain_ring() returns the number of changes.
   size_t drain_ring();
@@ -41,8 +48,13 @@ class RtoSessions {
   Status clear(rto::VsdSet vsds);  // every session of these
   void sync_started();
   void sync_aborted() { syncing_ = false; }
-  Status sync_finished(rto::VsdSet vsds);
+  Status sync_finished(const rto::SyncFinished& finished);
   Status read(const rto::ReadSessions& wanted);
+  struct AuditStep {
+    std::vector<rto::Session> sessions;
+    bool at_end = false;
+  };
+  Result<AuditStep> read(const rto::ReadForAudit& wanted);
   // Conntrack refuses an entry while a flow that has ended at the peer still holds its tuple here (a NAT port given to
   // the next client). Called now and then, it tries once more.
   uint64_t retry_refused();
@@ -62,23 +74,28 @@ class RtoSessions {
   };
 
   RtoSessions(const kernel::Datapath& datapath, rto::Mirror& mirror) : datapath_(datapath), mirror_(mirror) {}
+  bool stays_here(const nsrp_session& session) const;
+  void tell(const rto::Session& session);
+  void note_helper(const rto::Session& session);
   void on_destroyed(const nsrp_tuple& key, Instant now, std::vector<nsrp_tuple>& ended);
   uint64_t install_all(std::vector<rto::Session> sessions);
   uint64_t install_in_conntrack(std::vector<Refused> wanted, std::span<const uint32_t> known_status);
   uint64_t store(std::vector<rto::Session>& sessions, std::vector<uint32_t>& known_status);
   void forget(std::span<const nsrp_tuple> keys);
-  Status remove_if(const std::function<bool(const nsrp_session&)>& doomed);
+  Status remove_if(const std::function<bool(const kernel::SessionEntry&)>& doomed);
 
   const kernel::Datapath& datapath_;
   rto::Mirror& mirror_;
   std::unique_ptr<kernel::SessionTable> table_;
   std::unique_ptr<kernel::Conntrack> conntrack_;
   rto::VsdSet mastered_;
+  std::optional<config::NoBackupMark> no_backup_;
+  std::function<void(const nsrp_tuple&)> helped_ = [](const nsrp_tuple&) {};
   uint64_t ring_full_ = 0;  // the counter, when the last sweep began
   uint64_t sync_started_ns_ = 0;
   bool syncing_ = false;  // what is stale is still there
   std::vector<Refused> refused_;
-  kernel::SessionTable::Cursor sync_cursor_, check_cursor_;
+  kernel::SessionTable::Cursor sync_cursor_, check_cursor_, own_audit_cursor_, peers_audit_cursor_;
   bool first_check_ = true;
   size_t counted_ = 0;
   std::string last_failure_;

@@ -75,8 +75,10 @@ struct RtoWorker::Impl {
   void carry_out(rto::Remove& remove) { complain(sessions->remove(remove.keys)); }
   void carry_out(rto::Restate& restate) { sessions->restate(restate.keys); }
   void carry_out(rto::SyncStarted&) { sessions->sync_started(); }
-  void carry_out(rto::SyncFinished& finished) { complain(sessions->sync_finished(finished.vsds)); }
+  void carry_out(rto::SyncFinished& finished) { complain(sessions->sync_finished(finished)); }
   void carry_out(rto::ReadSessions& read);
+  void carry_out(rto::ReadForAudit& read);
+  void carry_out(rto::AuditDiffers& found);
   void carry_out(rto::ApplyObjects& apply) { class_of(apply.id)->apply(apply.objects); }
   void carry_out(rto::WithdrawObjects& withdraw) { class_of(withdraw.id)->withdraw(withdraw.objects); }
   void carry_out(rto::InSync& in_sync) { callbacks.on_in_sync(in_sync.value, in_sync.peer); }
@@ -127,7 +129,8 @@ void RtoWorker::Impl::start_classes() {
         each->start(*loop, {.changed = [this, id](const rto::Object& o) { mirror.on_local_object(id, o); },
                             .ended = [this, id](const rto::EndedObject& o) { mirror.on_local_object_end(id, o); },
                             .told = [this] { pump(); },
-                            .trouble = [this](const Status& status) { complain(status); }});
+                            .trouble = [this](const Status& status) { complain(status); },
+                            .vsd_of = [this](const nsrp_tuple& flow) { return sessions->vsd_of(flow); }});
     complain(started);
   }
 }
@@ -145,6 +148,9 @@ void RtoWorker::Impl::resync(const std::string& name) {
 }
 
 void RtoWorker::Impl::begin() {
+  sessions->on_helped_flow([this](const nsrp_tuple& flow) {
+    for (const auto& each : classes) each->on_helped_flow(flow);
+  });
   start_classes();
   destroyed_watch = loop->watch(sessions->destroyed_fd(), io::Loop::kReadable, [this] { on_destroyed(); });
   on_ring();
@@ -186,6 +192,16 @@ void RtoWorker::Impl::carry_out(rto::Install& install) {
 // A table that cannot be read is not an empty one: the peer would remove what it was not sent.
 void RtoWorker::Impl::carry_out(rto::ReadSessions& read) {
   if (const Status done = sessions->read(read); !done) channel->close(done.error().message);
+}
+
+void RtoWorker::Impl::carry_out(rto::ReadForAudit& read) {
+  const Result<RtoSessions::AuditStep> step = sessions->read(read);
+  if (!step) return channel->close(step.error().message);
+  carry_out(mirror.on_audit_read(io::now(), read.own, step->sessions, step->at_end));
+}
+
+void RtoWorker::Impl::carry_out(rto::AuditDiffers& found) {
+  callbacks.on_event("audit=differing buckets=" + std::to_string(found.buckets) + " repair=asked");
 }
 
 void RtoWorker::Impl::on_ring() {
@@ -321,6 +337,15 @@ void RtoWorker::set_settings(rto::MirrorSettings settings) {
 
 void RtoWorker::set_clear_on_inactive(bool on) {
   impl_->loop->post([impl = impl_.get(), on] { impl->clear_on_inactive = on; });
+}
+
+// The cold sync takes those that are not to be told of any more away at the peer.
+void RtoWorker::set_no_backup(std::optional<config::NoBackupMark> mark) {
+  impl_->loop->post([impl = impl_.get(), mark] {
+    if (!impl->sessions->set_no_backup(mark)) return;
+    impl->mirror.resync(rto::ClassId::kSession);
+    impl->pump();
+  });
 }
 
 void RtoWorker::set_mastered(const std::set<VsdId>& mastered) {

@@ -19,6 +19,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "config/model.h"
 #include "daemon/rto_channel.h"
 #include "daemon/rto_classes.h"
 #include "kernel/datapath.h"
@@ -49,6 +50,8 @@ class RtoWorker {
   // `set nsrp rto-mirror session clear-on-inactive`: the sessions of a VSD that this device loses end here; what its
   // new master has of them comes back through the mirror.
   void set_clear_on_inactive(bool on);
+  // Sessions with this mark stay here: the peer is told of none of them.
+  void set_no_backup(std::optional<config::NoBackupMark> mark);
   void set_mastered(const std::set<VsdId>& mastered);
   // on_barrier_done(id) follows once the peer has every session there was at the time of the call.
   void begin_barrier(uint64_t id);

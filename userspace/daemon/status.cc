@@ -204,6 +204,7 @@ Json rto_classes_json(const rto::MirrorView& mirror) {
 }
 
 Json rto_mirror_json(const StatusSource& source) {
+  const auto& no_backup = source.config.rto_no_backup;
   const rto::MirrorView& mirror = source.rto.mirror;
   return {{"sync", source.config.rto_sync},
           {"state", rto::to_string(mirror.state)},
@@ -224,7 +225,27 @@ Json rto_mirror_json(const StatusSource& source) {
           {"hb_threshold", source.config.rto_hb_threshold},
           {"session_off", source.config.rto_session_off},
           {"clear_on_inactive", source.config.rto_clear_on_inactive},
+          {"no_backup_mark", no_backup ? Json{{"value", no_backup->value}, {"mask", no_backup->mask}} : Json(nullptr)},
           {"classes", rto_classes_json(mirror)}};
+}
+
+// In sum, and for each direction: the peer's sessions here, and this device's at the peer.
+Json rto_audit_json(const StatusSource& source) {
+  const auto of = [&](const rto::AuditView& audit) {
+    return Json{{"rounds", audit.rounds},
+                {"compared", audit.compared},
+                {"differing", audit.differing},
+                {"repaired", audit.repaired},
+                {"oldest_unaudited_ms", audit.oldest ? Json(to_ms(source.now - *audit.oldest)) : Json(nullptr)}};
+  };
+  const rto::AuditView &here = source.rto.mirror.audit_here, &there = source.rto.mirror.audit_there;
+  rto::AuditView sum{here.rounds + there.rounds, here.compared + there.compared, here.differing + there.differing,
+                     here.repaired + there.repaired, here.oldest};
+  if (there.oldest && (!sum.oldest || *there.oldest < *sum.oldest)) sum.oldest = there.oldest;
+  Json audit = of(sum);
+  audit["held_for_peer"] = of(here);
+  audit["at_peer"] = of(there);
+  return audit;
 }
 
 Json monitor_json(const StatusSource& source) {

@@ -37,6 +37,7 @@ std::string protection_of(const ControlView& view);
 Json ha_links_json(const StatusSource& source);
 Json vsd_groups_json(const StatusSource& source);
 Json rto_mirror_json(const StatusSource& source);
+Json rto_audit_json(const StatusSource& source);
 Json monitor_json(const StatusSource& source);
 Json interfaces_json(const StatusSource& source);
 
@@ -45,6 +46,7 @@ std::string cluster_text(const Json& nsrp);
 std::string vsd_groups_text(const Json& groups);
 std::string ha_links_text(const Json& nsrp);
 std::string rto_mirror_text(const Json& mirror);
+std::string rto_audit_text(const Json& audit);
 std::string monitor_text(const Json& monitor);
 std::string interfaces_text(const Json& interfaces);
 

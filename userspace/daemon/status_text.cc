@@ -205,6 +205,23 @@ std::string rto_mirror_text(const Json& mirror) {
   return folded(out.str());
 }
 
+std::string rto_audit_text(const Json& audit) {
+  std::ostringstream out;
+  const auto direction = [&](const char* whose, const Json& found) {
+    out << whose << ": rounds " << found.at("rounds") << ", buckets compared " << found.at("compared") << ", differing "
+        << found.at("differing") << ", repaired " << found.at("repaired") << ", oldest unaudited bucket ";
+    const Json& age = found.at("oldest_unaudited_ms");
+    if (age.is_null()) {
+      out << "none\n";
+    } else {
+      out << age.get<int64_t>() / 1000 << " s\n";
+    }
+  };
+  direction("sessions of the peer, held here", audit.at("held_for_peer"));
+  direction("sessions of this device, held by the peer", audit.at("at_peer"));
+  return folded(out.str());
+}
+
 std::string monitor_text(const Json& monitor) {
   std::ostringstream out;
   const Json& device = monitor.at("device");

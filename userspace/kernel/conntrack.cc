@@ -2,6 +2,7 @@
 #include "kernel/conntrack.h"
 
 #include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_compat.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -204,6 +205,20 @@ Status Conntrack::remove(std::span<const nsrp_tuple> keys) {
     if (error != 0 && error != ENOENT)
       return fail(std::string("cannot delete a conntrack entry: ") + std::strerror(error));
   return {};
+}
+
+Result<size_t> Conntrack::remove_misread_answers(std::span<const SessionEntry> flows) {
+  std::vector<nsrp_tuple> replies, misread;
+  for (const SessionEntry& flow : flows) replies.push_back(flow.session.reply);
+  const auto found = impl_->look_up(replies);
+  if (!found) return fail(found.error());
+  for (size_t i = 0; i < replies.size(); ++i) {
+    const auto& present = (*found)[i];
+    if (present && ctnetlink::same(present->original, replies[i]) && (present->status & IPS_SEEN_REPLY) == 0)
+      misread.push_back(replies[i]);
+  }
+  if (auto removed = remove(misread); !removed) return fail(removed.error());
+  return misread.size();
 }
 
 Result<bool> Conntrack::exists(const nsrp_tuple& key) {

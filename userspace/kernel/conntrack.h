@@ -36,8 +36,12 @@ class Conntrack {
   // (0: it does not have it). Right, it makes a change one request instead of three; wrong, it costs one more.
   Result<InsertResult> install(std::span<const SessionEntry> entries, uint32_t min_timeout_s,
                                std::span<const uint32_t> known_status = {});
-  // Deletes by original tuple; entries that are gone already are no error.
+  // Deletes by original tuple; entries that are gone already are no error. A key that is the reply tuple of another
+  // flow would delete that one: the caller must know that the flow is there.
   Status remove(std::span<const nsrp_tuple> keys);
+  // When an answer to a flow passes here before the flow itself is known, conntrack takes it for a flow of its own,
+  // which then stands in the way. Deletes such entries, as long as nobody has answered them. Returns how many.
+  Result<size_t> remove_misread_answers(std::span<const SessionEntry> flows);
   // True when an entry with this original tuple exists.
   Result<bool> exists(const nsrp_tuple& key);
   Result<std::vector<bool>> exist(std::span<const nsrp_tuple> keys);

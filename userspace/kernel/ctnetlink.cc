@@ -78,7 +78,8 @@ Status Channel::receive_batch(size_t first, size_t count, const Answer& answer, 
     for (auto* message = reinterpret_cast<nlmsghdr*>(incoming_.data()); mnl_nlmsg_ok(message, left);
          message = mnl_nlmsg_next(message, &left)) {
       const size_t index = message->nlmsg_seq - sequence_;
-      if (index >= count) continue;  // of a batch that was given up
+      if (index >= count) continue;                                            // of a batch that was given up
+      if (message->nlmsg_type == NLMSG_DONE && index + 1 == count) return {};  // of a dump
       if (message->nlmsg_type != NLMSG_ERROR) {
         if (answer) answer(message, first + index);
         continue;

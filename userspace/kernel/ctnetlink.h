@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A ctnetlink request socket. Many requests go out in one system call; the kernel works on them in order and reports
-// each failure by sequence number, and only the last success.
+// each failure by sequence number, and only the last success. A dump goes out alone.
 #pragma once
 
 #include <linux/netlink.h>

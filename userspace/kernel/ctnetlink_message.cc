@@ -37,13 +37,8 @@ bool has_ports(const nsrp_tuple& tuple) {
   }
 }
 
-void write_header(nlmsghdr* message, uint8_t command, uint16_t flags, uint8_t family) {
-  message->nlmsg_type = static_cast<uint16_t>(NFNL_SUBSYS_CTNETLINK << 8 | command);
-  message->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
-  auto* header = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
-  header->nfgen_family = family == NSRP_IPV4 ? AF_INET : AF_INET6;
-  header->version = NFNETLINK_V0;
-  header->res_id = 0;
+void request_header(nlmsghdr* message, uint8_t command, uint16_t flags, uint8_t family) {
+  write_header(message, NFNL_SUBSYS_CTNETLINK, command, flags, family);
 }
 
 void write_address(nlmsghdr* message, uint16_t ipv4_type, uint16_t ipv6_type, uint8_t family, const nsrp_u8* address) {
@@ -114,19 +109,11 @@ uint32_t settable_status(uint32_t status) {
   return (status & (IPS_SEEN_REPLY | IPS_ASSURED)) | IPS_CONFIRMED;
 }
 
-using Attributes = std::array<const nlattr*, 64>;
-
 int collect(const nlattr* attribute, void* context) {
   auto& attributes = *static_cast<Attributes*>(context);
   const uint16_t type = mnl_attr_get_type(attribute);
   if (type < attributes.size()) attributes[type] = attribute;
   return MNL_CB_OK;
-}
-
-Attributes nested(const nlattr* attribute) {
-  Attributes found{};
-  if (attribute != nullptr) mnl_attr_parse_nested(attribute, collect, &found);
-  return found;
 }
 
 bool read_address(const nlattr* attribute, size_t size, nsrp_u8* address) {
@@ -141,6 +128,33 @@ uint16_t read_u16(const nlattr* attribute) {
 uint8_t read_u8(const nlattr* attribute) {
   return attribute != nullptr ? mnl_attr_get_u8(attribute) : uint8_t{0};
 }
+}  // namespace
+
+void write_header(nlmsghdr* message, uint16_t subsystem, uint8_t command, uint16_t flags, uint8_t family) {
+  message->nlmsg_type = static_cast<uint16_t>(subsystem << 8 | command);
+  message->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
+  auto* header = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
+  header->nfgen_family = family == NSRP_IPV4 ? AF_INET : family == NSRP_IPV6 ? AF_INET6 : AF_UNSPEC;
+  header->version = NFNETLINK_V0;
+  header->res_id = 0;
+}
+
+void write_tuple(nlmsghdr* message, uint16_t type, const nsrp_tuple& tuple) {
+  write_tuple(message, type, tuple, Direction::kOriginal);
+}
+
+Attributes nested(const nlattr* attribute) {
+  Attributes found{};
+  if (attribute != nullptr) mnl_attr_parse_nested(attribute, collect, &found);
+  return found;
+}
+
+Attributes attributes_of(const nlmsghdr* message) {
+  Attributes found{};
+  mnl_attr_parse(message, sizeof(nfgenmsg), collect, &found);
+  return found;
+}
+
 uint32_t read_be32(const nlattr* attribute) {
   return attribute != nullptr ? ntohl(mnl_attr_get_u32(attribute)) : 0;
 }
@@ -163,10 +177,19 @@ bool read_tuple(const nlattr* attribute, nsrp_tuple& tuple) {
   return true;
 }
 
-}  // namespace
-
 bool same(const nsrp_tuple& a, const nsrp_tuple& b) {
   return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
+nsrp_session_event to_event(const Entry& entry) {
+  nsrp_session_event event{};
+  event.key = entry.original;
+  event.session.reply = entry.reply;
+  event.session.ct_status = entry.status;
+  event.session.ct_mark = entry.mark;
+  event.session.timeout_s = entry.timeout_s;
+  event.session.tcp_state = entry.tcp_state;
+  return event;
 }
 
 bool consistent(const nsrp_session_event& session) {
@@ -192,7 +215,7 @@ nsrp_tuple inverse(const nsrp_tuple& original) {
 void write_create(nlmsghdr* message, const nsrp_session_event& event, uint32_t min_timeout_s) {
   const nsrp_tuple &key = event.key, &reply = event.session.reply;
   const nsrp_tuple untranslated = inverse(key);
-  write_header(message, IPCTNL_MSG_CT_NEW, NLM_F_CREATE | NLM_F_EXCL, key.family);
+  request_header(message, IPCTNL_MSG_CT_NEW, NLM_F_CREATE | NLM_F_EXCL, key.family);
   write_tuple(message, CTA_TUPLE_ORIG, key, Direction::kOriginal);
   write_tuple(message, CTA_TUPLE_REPLY, untranslated, Direction::kReply);
   if (key.zone != 0) mnl_attr_put_u16(message, CTA_ZONE, htons(key.zone));
@@ -206,32 +229,31 @@ void write_create(nlmsghdr* message, const nsrp_session_event& event, uint32_t m
 
 // No translation: the kernel refuses to hear about it for an entry that exists. Status bits are never taken back.
 void write_update(nlmsghdr* message, const nsrp_session_event& event, uint32_t min_timeout_s, uint32_t present_status) {
-  write_header(message, IPCTNL_MSG_CT_NEW, 0, event.key.family);
+  request_header(message, IPCTNL_MSG_CT_NEW, 0, event.key.family);
   write_tuple(message, CTA_TUPLE_ORIG, event.key, Direction::kOriginal);
   if (event.key.zone != 0) mnl_attr_put_u16(message, CTA_ZONE, htons(event.key.zone));
   write_state(message, event, min_timeout_s, settable_status(event.session.ct_status | present_status));
 }
 
 void write_get(nlmsghdr* message, const nsrp_tuple& original) {
-  write_header(message, IPCTNL_MSG_CT_GET, 0, original.family);
+  request_header(message, IPCTNL_MSG_CT_GET, 0, original.family);
   write_tuple(message, CTA_TUPLE_ORIG, original, Direction::kOriginal);
   if (original.zone != 0) mnl_attr_put_u16(message, CTA_ZONE, htons(original.zone));
 }
 
 void write_delete(nlmsghdr* message, const nsrp_tuple& original) {
-  write_header(message, IPCTNL_MSG_CT_DELETE, 0, original.family);
+  request_header(message, IPCTNL_MSG_CT_DELETE, 0, original.family);
   write_tuple(message, CTA_TUPLE_ORIG, original, Direction::kOriginal);
   if (original.zone != 0) mnl_attr_put_u16(message, CTA_ZONE, htons(original.zone));
 }
 
 void write_stats_request(nlmsghdr* message) {
-  write_header(message, IPCTNL_MSG_CT_GET_STATS, 0, NSRP_IPV4);
+  request_header(message, IPCTNL_MSG_CT_GET_STATS, 0, NSRP_IPV4);
 }
 
 std::optional<Entry> parse_entry(const nlmsghdr* message) {
   if (mnl_nlmsg_get_payload_len(message) < sizeof(nfgenmsg)) return std::nullopt;
-  Attributes attributes{};
-  mnl_attr_parse(message, sizeof(nfgenmsg), collect, &attributes);
+  const Attributes attributes = attributes_of(message);
   Entry entry;
   if (!read_tuple(attributes[CTA_TUPLE_ORIG], entry.original) || !read_tuple(attributes[CTA_TUPLE_REPLY], entry.reply))
     return std::nullopt;
@@ -244,9 +266,7 @@ std::optional<Entry> parse_entry(const nlmsghdr* message) {
 }
 
 size_t parse_stats(const nlmsghdr* message) {
-  Attributes attributes{};
-  mnl_attr_parse(message, sizeof(nfgenmsg), collect, &attributes);
-  return read_be32(attributes[CTA_STATS_GLOBAL_ENTRIES]);
+  return read_be32(attributes_of(message)[CTA_STATS_GLOBAL_ENTRIES]);
 }
 
 }  // namespace nsrp::kernel::ctnetlink

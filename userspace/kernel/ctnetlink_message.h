@@ -4,6 +4,7 @@
 
 #include <linux/netlink.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,6 +25,8 @@ struct Entry {
   uint8_t tcp_state = 0;
 };
 
+// The entry as it would be installed anew.
+nsrp_session_event to_event(const Entry& entry);
 bool same(const nsrp_tuple& a, const nsrp_tuple& b);
 // What a peer sent must make sense as one flow before it is put to the kernel.
 bool consistent(const nsrp_session_event& session);
@@ -38,6 +41,15 @@ void write_get(nlmsghdr* message, const nsrp_tuple& original);
 void write_delete(nlmsghdr* message, const nsrp_tuple& original);
 
 void write_stats_request(nlmsghdr* message);
+
+// Pieces, for messages about expectations. A tuple is written as one of the original direction.
+void write_header(nlmsghdr* message, uint16_t subsystem, uint8_t command, uint16_t flags, uint8_t family);
+void write_tuple(nlmsghdr* message, uint16_t type, const nsrp_tuple& tuple);
+bool read_tuple(const nlattr* attribute, nsrp_tuple& tuple);
+using Attributes = std::array<const nlattr*, 64>;  // by type; null: absent
+Attributes attributes_of(const nlmsghdr* message);
+Attributes nested(const nlattr* attribute);
+uint32_t read_be32(const nlattr* attribute);
 
 std::optional<Entry> parse_entry(const nlmsghdr* message);
 size_t parse_stats(const nlmsghdr* message);  // how many entries there are

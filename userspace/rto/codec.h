@@ -39,12 +39,18 @@ inline constexpr size_t kMaxObjectsPerMessage = 4096;
 inline constexpr size_t kObjectClassBytes = 4;  // which class, before its objects
 inline constexpr size_t kObjectHeadBytes = 4;   // of one object: VSD and lengths
 inline constexpr size_t kObjectSyncBytes = 12;
+inline constexpr unsigned kMaxBucketBits = 16;
+inline constexpr size_t kMaxDigestsPerMessage = 4096;
+inline constexpr size_t kMaxBucketsPerMessage = 4096;
+inline constexpr size_t kAuditBeginBytes = 16;
+inline constexpr size_t kAuditDigestsHeadBytes = 8;  // before the digests
+inline constexpr size_t kRepairHeadBytes = 12;       // before the buckets
 
 struct Hello {  // first on every connection, both ways
   UnitId unit;
   ClusterId cluster;
   uint64_t boot_epoch = 0;
-  bool sync = false;  // the sender has `rto-mirror sync` on
+  bool sync = false;   // the sender has `rto-mirror sync` on
   ClassSet classes{};  // it takes objects of these classes
   bool operator==(const Hello&) const = default;
 };
@@ -81,6 +87,28 @@ struct ObjectSync {  // all there is of these VSDs follows; what the receiver ho
 struct ObjectSyncEnd {
   ClassId id;
 };
+// The audit (rto/audit.h): buckets are 2^bits parts of the space of keys.
+struct AuditBegin {
+  uint32_t round = 0;
+  uint8_t bits = 0;
+  VsdSet vsds;
+};
+struct AuditDigests {  // of the buckets from `first` on, in order
+  uint32_t round = 0;
+  uint32_t first = 0;
+  std::vector<uint64_t> digests;
+};
+struct AuditResult {  // the receiver's answer
+  uint32_t round = 0;
+  uint32_t compared = 0;   // buckets; 0 too when the receiver could not
+  uint64_t oldest_ms = 0;  // since the bucket was compared whose turn was longest ago
+  std::vector<uint32_t> differing;
+};
+struct RepairBegin {  // a cold sync of these buckets alone; ends with SyncEnd
+  uint8_t bits = 0;
+  VsdSet vsds;
+  std::vector<uint32_t> buckets;
+};
 struct Barrier {  // answer with BarrierAck once everything before is installed
   uint64_t id = 0;
 };
@@ -89,7 +117,8 @@ struct BarrierAck {
 };
 
 using Message = std::variant<Hello, ReceiverReady, GroupActive, GroupDetach, RtoHeartbeat, SessionPut, SessionEnd,
-                             SyncBegin, SyncEnd, ObjectPut, ObjectEnd, ObjectSync, ObjectSyncEnd, Barrier, BarrierAck>;
+                             SyncBegin, SyncEnd, ObjectPut, ObjectEnd, ObjectSync, ObjectSyncEnd, AuditBegin,
+                             AuditDigests, AuditResult, RepairBegin, Barrier, BarrierAck>;
 
 // Whether a record is one that may be sent: a decoder would refuse what is not.
 bool is_valid(const Session& session);

@@ -31,6 +31,7 @@ void Mirror::Impl::reset_connection() {
   control_queue.clear();
   shared = missed = {};
   incoming.reset();
+  audit.reset();
   missing = 0;
   sync_complete = false;
   repair_pause = {};
@@ -56,6 +57,7 @@ void Mirror::Impl::close(MirrorActions& out, std::string reason) {
 void Mirror::Impl::set_in_sync(MirrorActions& out, bool value) {
   if (in_sync == value) return;
   in_sync = value;
+  if (!value) give_up_audit(out);
   out.push_back(InSync{value, peer ? peer->unit : UnitId{}});
 }
 
@@ -84,7 +86,9 @@ void Mirror::Impl::sync_settled(MirrorActions& out) {
 }
 
 Mirror::Mirror(MirrorSettings settings, std::vector<ObjectRules> classes, size_t max_pending)
-    : impl_(std::make_unique<Impl>(settings, classes, max_pending)) {}
+    : impl_(std::make_unique<Impl>(settings, classes, max_pending)) {
+  impl_->sender.audit().set_pace(settings.audit_interval, settings.audit_settle);
+}
 Mirror::~Mirror() = default;
 
 MirrorActions Mirror::on_connected(Instant now) {
@@ -134,7 +138,7 @@ bool Mirror::wants_write() const {
           std::any_of(impl.streams.begin(), impl.streams.end(), [](const auto& s) { return s.wants_write(); }));
 }
 
-MirrorActions Mirror::on_writable(Instant, size_t bytes) {
+MirrorActions Mirror::on_writable(Instant now, size_t bytes) {
   MirrorActions out;
   if (!impl_->connected || impl_->closing) return out;
   Send send;
@@ -147,7 +151,7 @@ MirrorActions Mirror::on_writable(Instant, size_t bytes) {
   if (queue.empty()) {
     for (ObjectStream& objects : impl_->streams) objects.write(send.bytes, bytes - send.bytes.size());
   }
-  if (queue.empty()) read = impl_->sender.write(send.bytes, bytes - send.bytes.size());
+  if (queue.empty()) read = impl_->sender.write(now, send.bytes, bytes - send.bytes.size());
   impl_->shared = impl_->shared | impl_->sender.take_synced();
   if (!send.bytes.empty()) out.push_back(std::move(send));
   if (read) out.push_back(*read);
@@ -212,6 +216,7 @@ MirrorActions Mirror::set_mastered(VsdSet mastered) {
   MirrorActions out;
   const VsdSet gained = mastered - impl_->mastered, lost = impl_->mastered - mastered;
   impl_->mastered = mastered;
+  if (impl_->audit.running() && !(impl_->audit.vsds() & mastered).empty()) impl_->give_up_audit(out);
   impl_->sender.set_mastered(impl_->told());
   bool ask = !(lost & impl_->missed).empty();
   for (ObjectStream& objects : impl_->streams) ask = objects.set_mastered(mastered) || ask;
@@ -232,6 +237,7 @@ MirrorActions Mirror::on_settings(Instant now, MirrorSettings settings) {
   MirrorActions out;
   const MirrorSettings old = std::exchange(impl_->settings, settings);
   impl_->sender.set_mastered(impl_->told());
+  impl_->sender.audit().set_pace(settings.audit_interval, settings.audit_settle);
   if (!old.send_sessions && settings.send_sessions) impl_->sender.restart_sync();
   impl_->next_heartbeat = std::min(impl_->next_heartbeat, now + settings.hb_interval);
   impl_->next_ready = std::min(impl_->next_ready, now + settings.hb_interval);
@@ -275,13 +281,15 @@ MirrorActions Mirror::on_time(Instant now) {
     impl_->next_ready = now + own.hb_interval;
     if (impl_->enabled() && !impl_->receiving) impl_->control(out, ReceiverReady{});
   }
+  impl_->audit_tick(now, out);
   return out;
 }
 
 Instant Mirror::next_deadline() const {
   if (!impl_->connected || impl_->closing) return Instant::max();
   const Instant silent = impl_->last_heard + impl_->settings.hb_interval * impl_->settings.hb_threshold;
-  return std::min({silent, impl_->next_heartbeat, impl_->next_ready});
+  return std::min(
+      {silent, impl_->next_heartbeat, impl_->next_ready, impl_->sender.audit().deadline(), impl_->audit.deadline()});
 }
 
 MirrorView Mirror::view() const {
@@ -301,7 +309,9 @@ MirrorView Mirror::view() const {
           .refused = impl_->refused,
           .failed = impl_->failed,
           .unsendable = impl_->sender.unsendable(),
-          .objects = std::move(objects)};
+          .objects = std::move(objects),
+          .audit_here = impl_->audit.view(),
+          .audit_there = impl_->sender.audit().view()};
 }
 
 }  // namespace nsrp::rto

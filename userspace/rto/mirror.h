@@ -21,12 +21,15 @@
 // Classes of objects other than sessions (rto/object_stream.h) go the same way by the same rules; sessions decide about
 // being in sync.
 //
+// What both members hold is compared in the background (rto/audit.h); buckets that differ are told again.
+//
 // Memory is bounded: changes that wait collapse per session, and beyond kMaxPendingSessions they are dropped for a new
 // cold sync. Hostile or broken input closes the channel.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +38,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "rto/audit.h"
 #include "rto/codec.h"
 #include "rto/object_stream.h"
 #include "rto/sender.h"
@@ -52,11 +56,14 @@ struct MirrorSettings {
   bool sync = false;
   seconds hb_interval{4};
   unsigned hb_threshold = 16;
+  Duration audit_interval = seconds(10);  // at least, between rounds
+  Duration audit_settle = AuditSource::kSettle;
   bool send_sessions = true;  // off: `set nsrp rto-mirror session off`; the peer's are taken all the same
   bool operator==(const MirrorSettings&) const = default;
 };
 
-// What the mirror asks for, in order. ReadSessions (rto/sender.h) is answered with on_snapshot…().
+// What the mirror asks for, in order. ReadSessions and ReadForAudit (rto/sender.h) are answered with on_snapshot…() and
+// on_audit_read().
 struct Send {
   std::vector<uint8_t> bytes;
 };
@@ -75,6 +82,7 @@ struct Restate {  // the peer ended sessions of a VSD mastered here: on_local_se
 struct SyncStarted {};  // the peer's cold sync begins: after the actions before, before those that follow
 struct SyncFinished {   // records of these VSDs that were not installed since SyncStarted are to be removed
   VsdSet vsds;
+  std::optional<BucketSet> only = std::nullopt;  // of these buckets
 };
 struct ApplyObjects {  // of the peer
   ClassId id;
@@ -83,6 +91,9 @@ struct ApplyObjects {  // of the peer
 struct WithdrawObjects {
   ClassId id;
   std::vector<EndedObject> objects;
+};
+struct AuditDiffers {  // the peer will tell these buckets again
+  size_t buckets;
 };
 struct InSync {  // changed: an input of the election
   bool value;
@@ -94,8 +105,8 @@ struct BarrierDone {
 struct CloseChannel {  // followed by on_disconnected()
   std::string reason;
 };
-using MirrorAction = std::variant<Send, Install, Remove, Restate, SyncStarted, SyncFinished, ReadSessions, ApplyObjects,
-                                  WithdrawObjects, InSync, BarrierDone, CloseChannel>;
+using MirrorAction = std::variant<Send, Install, Remove, Restate, SyncStarted, SyncFinished, ReadSessions, ReadForAudit,
+                                  ApplyObjects, WithdrawObjects, AuditDiffers, InSync, BarrierDone, CloseChannel>;
 using MirrorActions = std::vector<MirrorAction>;
 
 struct MirrorView {
@@ -104,10 +115,11 @@ struct MirrorView {
   uint64_t missing;  // sessions of the peer's that this device lacks, as far as it knows; not 0: degraded
   UnitId peer;
   uint64_t sent, received, ended, pending, cold_sync_total, cold_sync_received;
-  uint64_t refused;                 // the peer's records of VSDs mastered here
-  uint64_t failed;                  // the peer's records this device could not install
-  uint64_t unsendable;              // records of this device that no decoder would accept
-  std::vector<ObjectView> objects;  // the classes other than sessions
+  uint64_t refused;                   // the peer's records of VSDs mastered here
+  uint64_t failed;                    // the peer's records this device could not install
+  uint64_t unsendable;                // records of this device that no decoder would accept
+  std::vector<ObjectView> objects;    // the classes other than sessions
+  AuditView audit_here, audit_there;  // of the peer's sessions here, of this device's at the peer
 };
 
 class Mirror {
@@ -143,6 +155,8 @@ class Mirror {
   void on_snapshot_begin(uint64_t total);
   void on_snapshot(std::span<const Session> sessions);
   void on_snapshot_end();
+  // The answer to ReadForAudit: the records of one step.
+  [[nodiscard]] MirrorActions on_audit_read(Instant now, bool own, std::span<const Session> sessions, bool at_end);
 
   // Which VSDs this device masters. Changes of a VSD that was lost belong before this call and still go out.
   [[nodiscard]] MirrorActions set_mastered(VsdSet mastered);

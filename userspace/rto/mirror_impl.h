@@ -42,16 +42,25 @@ struct Mirror::Impl {
   void on(Instant now, MirrorActions& out, SessionEnd message);
   void on(Instant now, MirrorActions& out, SyncBegin message);
   void on(Instant now, MirrorActions& out, SyncEnd message);
+  void on(Instant now, MirrorActions& out, RepairBegin message);
   void on(Instant, MirrorActions& out, ObjectPut message) { receive_object(out, std::move(message)); }
   void on(Instant, MirrorActions& out, ObjectEnd message) { receive_object(out, std::move(message)); }
   void on(Instant, MirrorActions& out, ObjectSync message) { receive_object(out, message); }
   void on(Instant, MirrorActions& out, ObjectSyncEnd message) { receive_object(out, message); }
   template <class ObjectMessage>
   void receive_object(MirrorActions& out, ObjectMessage message);
+  void on(Instant now, MirrorActions& out, AuditBegin message);
+  void on(Instant now, MirrorActions& out, AuditDigests message);
+  void on(Instant now, MirrorActions& out, AuditResult message);
   void on(Instant now, MirrorActions& out, Barrier message);
   void on(Instant now, MirrorActions& out, BarrierAck message);
   bool may_receive(MirrorActions& out);
   ObjectStream* stream(ClassId id);
+
+  // mirror_audit.cc
+  void audit_tick(Instant now, MirrorActions& out);
+  void finish_audit(Instant now, MirrorActions& out);
+  void give_up_audit(MirrorActions& out);
 
   MirrorSettings settings;
   VsdSet mastered;
@@ -74,8 +83,11 @@ struct Mirror::Impl {
     SyncBegin begin;
     VsdSet refused;
     uint64_t received = 0;
+    std::optional<BucketSet> only;  // a repair
+    size_t repairs = 0;             // buckets
   };
   std::optional<IncomingSync> incoming;
+  AuditCopy audit;
   uint64_t sync_total = 0, sync_received = 0;  // of the latest one, for the view
 
   uint64_t missing = 0;        // of what the peer has told or withheld since it last began to tell everything

@@ -21,11 +21,11 @@ void Mirror::Impl::on(Instant, MirrorActions& out, Hello message) {
   peer = message;
 }
 
-void Mirror::Impl::on(Instant, MirrorActions& out, ReceiverReady) {
+void Mirror::Impl::on(Instant now, MirrorActions& out, ReceiverReady) {
   if (!enabled()) return;
   control(out, GroupActive{});
   shared = {};  // it may have lost any of them
-  sender.activate();
+  sender.activate(now);
   for (ObjectStream& objects : streams) {
     if (peer->classes.contains(objects.rules().id)) objects.activate();
   }
@@ -57,10 +57,11 @@ void Mirror::Impl::on(Instant, MirrorActions& out, SessionPut message) {
   if (!may_receive(out)) return;
   if (incoming) {
     incoming->received += message.sessions.size();
-    sync_received = incoming->received;
+    if (!incoming->only) sync_received = incoming->received;
   }
   Install peers{{}, false}, last_words{{}, true};
   for (const Session& session : message.sessions) {
+    audit.touch(session.key);
     if (!mastered.contains(VsdId{session.session.vsd})) {
       peers.sessions.push_back(session);
     } else if (incoming) {
@@ -82,6 +83,7 @@ void Mirror::Impl::on(Instant, MirrorActions& out, SessionEnd message) {
   Remove remove;
   Restate restate;
   for (const EndedSession& ended : message.sessions) {
+    audit.touch(ended.key);
     if (mastered.contains(ended.vsd)) {
       ++refused;
       restate.keys.push_back(ended.key);
@@ -96,14 +98,23 @@ void Mirror::Impl::on(Instant, MirrorActions& out, SessionEnd message) {
 void Mirror::Impl::on(Instant, MirrorActions& out, SyncBegin message) {
   if (!may_receive(out)) return;
   set_in_sync(out, false);
-  incoming = IncomingSync{message, message.vsds & mastered};
+  incoming = IncomingSync{message, message.vsds & mastered, 0, std::nullopt, 0};
   sync_complete = false;
   out.push_back(SyncStarted{});
   sync_total = message.total;
   sync_received = 0;
 }
 
-void Mirror::Impl::on(Instant, MirrorActions& out, SyncEnd message) {
+void Mirror::Impl::on(Instant, MirrorActions& out, RepairBegin message) {
+  if (!may_receive(out)) return;
+  if (incoming) return close(out, "the peer began to repair buckets during a cold sync");
+  incoming =
+      IncomingSync{{0, message.vsds}, message.vsds & mastered, 0, BucketSet(message.bits), message.buckets.size()};
+  for (const uint32_t bucket : message.buckets) incoming->only->insert(bucket);
+  out.push_back(SyncStarted{});
+}
+
+void Mirror::Impl::on(Instant now, MirrorActions& out, SyncEnd message) {
   if (!may_receive(out)) return;
   if (!incoming) return close(out, "the peer ended a cold sync it had not begun");
   if (incoming->received != message.sent) {
@@ -111,7 +122,12 @@ void Mirror::Impl::on(Instant, MirrorActions& out, SyncEnd message) {
                           std::to_string(incoming->received) + " arrived");
   }
   const VsdSet taken = incoming->begin.vsds - incoming->refused;
-  out.push_back(SyncFinished{taken});
+  out.push_back(SyncFinished{taken, incoming->only});
+  if (incoming->only) {
+    audit.repaired(incoming->repairs);
+    incoming.reset();
+    return lack(out, message.withheld);
+  }
   shared = shared | taken;
   missed = (missed - taken) | incoming->refused;
   incoming.reset();
@@ -121,6 +137,7 @@ void Mirror::Impl::on(Instant, MirrorActions& out, SyncEnd message) {
   }
   missing += message.withheld;
   sync_complete = true;
+  audit.in_sync(now);
   sync_settled(out);
 }
 

@@ -13,8 +13,9 @@ constexpr size_t kNumberMessage = kHeaderBytes + 8;
 
 }  // namespace
 
-void Sender::activate() {
+void Sender::activate(Instant now) {
   active_ = true;
+  audit_.schedule(now);
   restart_sync();
 }
 
@@ -23,7 +24,9 @@ std::vector<uint64_t> Sender::deactivate() {
   abort_sync();
   sync_wanted_ = false;
   wanted_ = {};
+  repair_wanted_.reset();
   synced_ = {};
+  audit_.stop();
   outbox_.clear();
   std::vector<uint64_t> ids;
   for (const PendingBarrier& barrier : std::exchange(barriers_, {})) ids.push_back(barrier.id);
@@ -33,12 +36,19 @@ std::vector<uint64_t> Sender::deactivate() {
 void Sender::abort_sync() {
   phase_ = Phase::kIdle;
   reading_ = read_all_ = false;
+  repairing_.reset();
   snapshot_.clear();
   touched_.clear();
 }
 
+void Sender::set_mastered(VsdSet mastered) {
+  if (mastered != mastered_) audit_.give_up();
+  mastered_ = mastered;
+}
+
 void Sender::want_sync(VsdSet vsds) {
   if (!active_) return;
+  audit_.give_up();
   sync_wanted_ = true;
   wanted_ = wanted_ | vsds;
 }
@@ -46,6 +56,7 @@ void Sender::want_sync(VsdSet vsds) {
 void Sender::restart_sync() {
   if (!active_) return;
   abort_sync();
+  repair_wanted_.reset();
   want_sync(mastered_);
 }
 
@@ -84,6 +95,7 @@ void Sender::snapshot(std::span<const Session> sessions) {
   reading_ = false;
   for (const Session& session : sessions) {
     if (!sync_vsds_.contains(VsdId{session.session.vsd})) continue;
+    if (repairing_ && !repairing_->filter.contains(session.key)) continue;
     if (touched_.contains(session.key) || outbox_.contains(session.key)) {
       // The change is not older than the record, for every change is told; it must reach the peer inside this sync.
       finish_mark_ = outbox_.mark();
@@ -114,18 +126,48 @@ bool Sender::acknowledge(uint64_t id) {
   return true;
 }
 
+std::optional<ReadForAudit> Sender::audit_tick(Instant now) {
+  switch (audit_.tick(now, active_ && !syncing(), mastered_, sync_total_)) {
+    case AuditSource::Wish::kNothing:
+      break;
+    case AuditSource::Wish::kReadFromStart:
+      return ReadForAudit{true, true, kAuditChunk};
+    case AuditSource::Wish::kRead:
+      return ReadForAudit{true, false, kAuditChunk};
+    case AuditSource::Wish::kDrain:
+      return ReadForAudit{true, false, 0};
+  }
+  return std::nullopt;
+}
+
+void Sender::audit_read(Instant now, std::span<const Session> sessions, bool at_end) {
+  // A change that nobody has been told of yet may be in the record already.
+  for (const Session& session : sessions) {
+    if ((session.session.flags & NSRP_SESSION_DIRTY) != 0) change(session);
+  }
+  audit_.read(now, sessions, at_end, outbox_.mark());
+}
+
+bool Sender::audit_result(Instant now, const AuditResult& result) {
+  if (!audit_.take(now, result) || result.differing.empty() || syncing()) return true;
+  if (!audit_.has(result.differing)) return false;
+  repair_wanted_.emplace(Repair{BucketSet(audit_.bits()), result.differing});
+  for (const uint32_t bucket : result.differing) repair_wanted_->filter.insert(bucket);
+  return true;
+}
+
 bool Sender::wants_write() const {
   const auto unsent = [](const PendingBarrier& barrier) { return !barrier.sent; };
-  return active_ && (sync_wanted_ || phase_ != Phase::kIdle || !outbox_.empty() ||
+  return active_ && (syncing() || !outbox_.empty() || audit_.wants_write(outbox_.passed(audit_.mark())) ||
                      std::any_of(barriers_.begin(), barriers_.end(), unsent));
 }
 
-std::optional<ReadSessions> Sender::write(std::vector<uint8_t>& out, size_t room) {
+std::optional<ReadSessions> Sender::write(Instant now, std::vector<uint8_t>& out, size_t room) {
   if (!active_) return std::nullopt;
   size_t left = room;
   while (phase_ != Phase::kAsked) {
     const size_t before = out.size();
-    if (!step(out, std::min(left, kBatchBytes))) break;
+    if (!step(now, out, std::min(left, kBatchBytes))) break;
     left -= out.size() - before;
   }
   return left > 0 ? next_read() : std::nullopt;
@@ -139,6 +181,13 @@ std::optional<ReadSessions> Sender::next_read() {
     sync_withheld_ = 0;
     return ReadSessions{true, sync_vsds_, kChunkSessions};
   }
+  if (phase_ == Phase::kIdle && repair_wanted_) {
+    repairing_ = std::exchange(repair_wanted_, std::nullopt);
+    sync_vsds_ = mastered_;
+    phase_ = Phase::kAsked;
+    sync_withheld_ = 0;
+    return ReadSessions{true, sync_vsds_, kChunkSessions};
+  }
   if (phase_ == Phase::kRunning && !reading_ && !read_all_ && snapshot_.empty()) {
     reading_ = true;
     return ReadSessions{false, sync_vsds_, kChunkSessions};
@@ -146,15 +195,16 @@ std::optional<ReadSessions> Sender::next_read() {
   return std::nullopt;
 }
 
-bool Sender::step(std::vector<uint8_t>& out, size_t room) {
+bool Sender::step(Instant now, std::vector<uint8_t>& out, size_t room) {
   if (step_barrier(out, room)) return true;
   snapshot_turn_ = !snapshot_turn_;
-  if (snapshot_turn_) return step_sync(out, room) || step_changes(out, room);
-  return step_changes(out, room) || step_sync(out, room);
+  const bool told = snapshot_turn_ ? step_sync(out, room) || step_changes(out, room)
+                                   : step_changes(out, room) || step_sync(out, room);
+  return told || audit_.write(now, out, room, outbox_.passed(audit_.mark()));
 }
 
 bool Sender::step_barrier(std::vector<uint8_t>& out, size_t room) {
-  if (phase_ != Phase::kIdle || sync_wanted_ || room < kNumberMessage) return false;
+  if (syncing() || room < kNumberMessage) return false;
   for (PendingBarrier& barrier : barriers_) {
     if (barrier.sent || !outbox_.passed(barrier.mark)) continue;
     barrier.sent = true;
@@ -179,8 +229,14 @@ bool Sender::step_changes(std::vector<uint8_t>& out, size_t room) {
 
 bool Sender::step_sync(std::vector<uint8_t>& out, size_t room) {
   if (phase_ == Phase::kRunning) return step_snapshot(out, room);
-  if (phase_ != Phase::kBegun || room < kSyncBeginMessage) return false;
-  append(out, SyncBegin{sync_total_, sync_vsds_});
+  if (phase_ != Phase::kBegun) return false;
+  if (repairing_) {
+    if (room < kHeaderBytes + kRepairHeadBytes + repairing_->buckets.size() * sizeof(uint32_t)) return false;
+    append(out, RepairBegin{static_cast<uint8_t>(repairing_->filter.bits()), sync_vsds_, repairing_->buckets});
+  } else {
+    if (room < kSyncBeginMessage) return false;
+    append(out, SyncBegin{sync_total_, sync_vsds_});
+  }
   sync_sent_ = 0;
   phase_ = Phase::kRunning;
   return true;
@@ -203,7 +259,11 @@ bool Sender::step_snapshot(std::vector<uint8_t>& out, size_t room) {
   const bool finished = read_all_ && snapshot_.empty() && outbox_.passed(finish_mark_);
   if (!finished || room < kSyncEndMessage) return false;
   append(out, SyncEnd{sync_sent_, sync_withheld_});
-  synced_ = synced_ | sync_vsds_;
+  if (repairing_) {
+    audit_.repaired(repairing_->buckets.size());
+  } else {
+    synced_ = synced_ | sync_vsds_;
+  }
   abort_sync();
   return true;
 }

@@ -5,6 +5,8 @@
 // A cold sync reads the table in chunks, each asked for when the one before has gone out, so it costs the same memory
 // for any size of table. A session that changes after the reading began is not taken from the snapshot any more: what
 // was heard of it since is newer.
+//
+// A repair is a cold sync of a few buckets. Audits (rto/audit.h) take their turn when nothing else is to be told.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/time.h"
+#include "rto/audit.h"
 #include "rto/codec.h"
 #include "rto/outbox.h"
 #include "rto/vsd_set.h"
@@ -28,6 +32,14 @@ struct ReadSessions {
   size_t limit;
 };
 
+// The same for an audit, of all VSDs: `own` tells for which half. Every change that a record read may hold is to be
+// told before its answer. limit 0: only that.
+struct ReadForAudit {
+  bool own;
+  bool from_start;
+  size_t limit;
+};
+
 class Sender {
  public:
   static constexpr size_t kChunkSessions = 2048;
@@ -36,12 +48,12 @@ class Sender {
   explicit Sender(size_t max_pending) : max_pending_(max_pending) {}
 
   // The peer is ready to receive, from the start.
-  void activate();
+  void activate(Instant now);
   // Nobody receives any more. Returns the barriers that nobody will acknowledge.
   std::vector<uint64_t> deactivate();
   bool active() const { return active_; }
 
-  void set_mastered(VsdSet mastered) { mastered_ = mastered; }
+  void set_mastered(VsdSet mastered);
   void want_sync(VsdSet vsds);
   void restart_sync();  // of everything mastered, at once
 
@@ -51,12 +63,18 @@ class Sender {
   void snapshot(std::span<const Session> sessions);
   void snapshot_end();
 
+  AuditSource& audit() { return audit_; }
+  const AuditSource& audit() const { return audit_; }
+  std::optional<ReadForAudit> audit_tick(Instant now);
+  void audit_read(Instant now, std::span<const Session> sessions, bool at_end);
+  bool audit_result(Instant now, const AuditResult& result);  // false: it names buckets there are not
+
   void begin_barrier(uint64_t id);
   bool acknowledge(uint64_t id);  // false: no such barrier was sent
 
   bool wants_write() const;
   // Appends messages of at most `room` bytes. What it returns is to be answered by snapshot…().
-  std::optional<ReadSessions> write(std::vector<uint8_t>& out, size_t room);
+  std::optional<ReadSessions> write(Instant now, std::vector<uint8_t>& out, size_t room);
   // VSDs whose cold sync has gone out completely since the last call.
   VsdSet take_synced() { return std::exchange(synced_, {}); }
 
@@ -75,7 +93,8 @@ class Sender {
 
   void abort_sync();
   void touch(const nsrp_tuple& key);
-  bool step(std::vector<uint8_t>& out, size_t room);
+  bool syncing() const { return phase_ != Phase::kIdle || sync_wanted_ || repair_wanted_; }
+  bool step(Instant now, std::vector<uint8_t>& out, size_t room);
   bool step_changes(std::vector<uint8_t>& out, size_t room);
   bool step_sync(std::vector<uint8_t>& out, size_t room);
   bool step_snapshot(std::vector<uint8_t>& out, size_t room);
@@ -93,6 +112,11 @@ class Sender {
   VsdSet wanted_;
   Phase phase_ = Phase::kIdle;
   VsdSet sync_vsds_;
+  struct Repair {
+    BucketSet filter;
+    std::vector<uint32_t> buckets;
+  };
+  std::optional<Repair> repair_wanted_, repairing_;
   uint64_t sync_total_ = 0, sync_sent_ = 0, sync_withheld_ = 0;
   bool reading_ = false;  // a chunk was asked for
   bool read_all_ = false;
@@ -101,6 +125,7 @@ class Sender {
   std::unordered_set<nsrp_tuple, TupleHash, TupleEqual> touched_;  // changed since the reading began
   uint64_t finish_mark_ = 0;  // behind the changes that stand for records left out of the snapshot
   VsdSet synced_;
+  AuditSource audit_;
 
   uint64_t sent_ = 0, ended_ = 0, unsendable_ = 0;
 };

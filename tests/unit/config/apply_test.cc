@@ -48,6 +48,8 @@ TEST_CASE("each setting can be set and returns to its default by unset") {
         Case{"set nsrp rto-mirror hb-threshold 3", "unset nsrp rto-mirror hb-threshold"},
         Case{"set nsrp rto-mirror session off", "unset nsrp rto-mirror session off"},
         Case{"set nsrp rto-mirror session clear-on-inactive", "unset nsrp rto-mirror session clear-on-inactive"},
+        Case{"set nsrp rto-mirror session no-backup mark 0x10 mask 0xf0",
+             "unset nsrp rto-mirror session no-backup mark"},
         Case{"set nsrp vsd-group hb-threshold 9", "unset nsrp vsd-group hb-threshold"},
         Case{"set nsrp vsd-group master-always-exist", "unset nsrp vsd-group master-always-exist"},
         Case{"set interface eth1 zone trust", "unset interface eth1 zone"}}) {

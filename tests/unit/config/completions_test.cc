@@ -36,6 +36,8 @@ std::string sample(const Variable& variable) {
       return "10.1.1.1";
     case Kind::kChoice:
       return std::string(variable.choices[0]);
+    case Kind::kMark:
+      return "0x1f";
     case Kind::kMac:
       return "02:00:00:00:00:01";
     case Kind::kSecret:

@@ -56,6 +56,8 @@ class Model {
       CHECK(world_.side(i).in_sync);
       CHECK(world_.side(i).mirror.view().pending == 0);
     }
+    world_.audit();
+    for (size_t i = 0; i < 2; ++i) CHECK(world_.side(i).mirror.view().audit_here.differing == 0);
     for (uint8_t vsd = 0; vsd < kVsds; ++vsd) {
       const auto truth = sessions_of(master_[vsd], vsd), copy = sessions_of(1 - master_[vsd], vsd);
       REQUIRE(truth.size() == copy.size());

@@ -8,8 +8,12 @@
 namespace nsrp::rto::test {
 
 Side::Side(uint64_t unit, size_t max_pending)
-    : mirror({.unit = UnitId{unit}, .cluster = ClusterId{1}, .boot_epoch = unit, .sync = true}, {kTestClass},
-             max_pending) {}
+    : mirror({.unit = UnitId{unit},
+              .cluster = ClusterId{1},
+              .boot_epoch = unit,
+              .sync = true,
+              .audit_interval = milliseconds(200)},
+             {kTestClass}, max_pending) {}
 
 void Side::drain_ring() {
   for (const Session& session : std::exchange(ring, {})) mirror.on_local_session(session);
@@ -161,7 +165,9 @@ void World::do_action(size_t index, SyncStarted&) {
 void World::do_action(size_t index, SyncFinished& finished) {
   std::erase_if(sides_[index].table, [&](const auto& entry) {
     const Side::Record& record = entry.second;
-    return finished.vsds.contains(VsdId{record.session.session.vsd}) && record.stamp <= sides_[index].sync_started;
+    const bool meant = !finished.only || finished.only->contains(record.session.key);
+    return meant && finished.vsds.contains(VsdId{record.session.session.vsd}) &&
+           record.stamp <= sides_[index].sync_started;
   });
 }
 
@@ -173,14 +179,44 @@ void World::do_action(size_t index, ReadSessions& read) {
     side.read_until.reset();
     side.mirror.on_snapshot_begin(side.table.size());
   }
-  auto next = side.read_until ? side.table.upper_bound(*side.read_until) : side.table.begin();
   std::vector<Session> step;
-  for (; next != side.table.end() && step.size() < std::min(read.limit, kReadStep); ++next) {
-    side.read_until = next->first;
+  const bool at_end = read_table(side, side.read_until, read.limit, step);
+  side.mirror.on_snapshot(step);
+  if (at_end) side.mirror.on_snapshot_end();
+}
+
+bool World::read_table(const Side& side, std::optional<nsrp_tuple>& until, size_t limit, std::vector<Session>& step) {
+  auto next = until ? side.table.upper_bound(*until) : side.table.begin();
+  for (; next != side.table.end() && step.size() < std::min(limit, kReadStep); ++next) {
+    until = next->first;
     step.push_back(next->second.session);
   }
-  side.mirror.on_snapshot(step);
-  if (next == side.table.end()) side.mirror.on_snapshot_end();
+  return next == side.table.end();
+}
+
+void World::do_action(size_t index, ReadForAudit& read) {
+  Side& side = sides_[index];
+  if (read.limit == 0) side.drain_ring();
+  std::optional<nsrp_tuple>& until = side.audited_until[read.own ? 0 : 1];
+  if (read.from_start) until.reset();
+  std::vector<Session> step;
+  const bool at_end = read.limit > 0 && read_table(side, until, read.limit, step);
+  carry_out(index, side.mirror.on_audit_read(now_, read.own, step, at_end));
+}
+
+void World::audit(size_t rounds, const std::function<void()>& traffic) {
+  const auto done = [&](size_t i) { return sides_[i].mirror.view().audit_there.rounds; };
+  const std::array<uint64_t, 2> goal = {done(0) + rounds, done(1) + rounds};
+  for (size_t steps = 0; steps < 2'000'000; ++steps) {
+    const auto behind = [&](size_t i) { return !sides_[i].mastered.empty() && done(i) < goal[i]; };
+    if (!behind(0) && !behind(1)) return settle();
+    if (traffic) traffic();
+    if (!step()) now_ += milliseconds(1);
+    for (size_t i = 0; i < 2; ++i) {
+      if (sides_[i].mirror.next_deadline() <= now_) carry_out(i, sides_[i].mirror.on_time(now_));
+    }
+  }
+  FAIL("the audit does not end");
 }
 
 void World::do_action(size_t index, ApplyObjects& apply) {

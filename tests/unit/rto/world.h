@@ -5,6 +5,7 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <random>
@@ -41,6 +42,8 @@ struct Side {
   std::deque<Session> ring;              // changes the mirror has not been told of
   uint64_t clock = 0, sync_started = 0;  // count changes of the table
   std::optional<nsrp_tuple> read_until;  // the table being read: which record was the last
+  std::array<std::optional<nsrp_tuple>, 2> audited_until;
+  size_t differing = 0;  // buckets an audit found here
   bool in_sync = false;
   std::vector<uint64_t> barriers_done;
   std::vector<std::string> closed;  // reasons
@@ -74,6 +77,9 @@ class World {
   void learn(size_t index, const Object& object);
   void forget(size_t index, const std::string& key);
 
+  // Until rounds of audits have ended in both directions, changes included that `traffic` makes meanwhile.
+  void audit(size_t rounds = 1, const std::function<void()>& traffic = nullptr);
+
   bool step();    // something random that can happen next on the channel; false: all is quiet
   void settle();  // until all is quiet
 
@@ -81,6 +87,8 @@ class World {
 
  private:
   bool can_write(const Side& side) const;
+  // Records behind `until`, which moves on; true: these were the last ones.
+  static bool read_table(const Side& side, std::optional<nsrp_tuple>& until, size_t limit, std::vector<Session>& step);
   void do_action(size_t index, Send& send);
   void do_action(size_t index, Install& install);
   void do_action(size_t index, Remove& remove);
@@ -88,6 +96,8 @@ class World {
   void do_action(size_t index, SyncStarted& started);
   void do_action(size_t index, SyncFinished& finished);
   void do_action(size_t index, ReadSessions& read);
+  void do_action(size_t index, ReadForAudit& read);
+  void do_action(size_t index, AuditDiffers& found) { sides_[index].differing += found.buckets; }
   void do_action(size_t index, ApplyObjects& apply);
   void do_action(size_t index, WithdrawObjects& withdraw);
   void do_action(size_t index, InSync& in_sync);

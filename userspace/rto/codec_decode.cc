@@ -1,71 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "rto/codec.h"
-
+// Bytes into messages.
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
+#include "rto/codec_layout.h"
+#include "rto/tuple.h"
+
 namespace nsrp::rto {
 namespace {
 
-enum class Type : uint16_t {
-  kHello = 1,
-  kReceiverReady = 2,
-  kGroupActive = 3,
-  kGroupDetach = 4,
-  kHeartbeat = 5,
-  kSessionPut = 6,
-  kSessionEnd = 7,
-  kSyncBegin = 8,
-  kSyncEnd = 9,
-  kBarrier = 10,
-  kBarrierAck = 11,
-  kObjectPut = 12,
-  kObjectEnd = 13,
-  kObjectSync = 14,
-  kObjectSyncEnd = 15,
-};
-
-constexpr size_t kHelloBytes = 20;
-constexpr size_t kSyncBeginBytes = 16;
-constexpr size_t kSyncEndBytes = 16;
-constexpr uint8_t kHelloSync = 1;
-constexpr uint8_t kMaxClasses = 16;
-constexpr uint8_t kLastTcpState = 9;  // TCP_CONNTRACK_SYN_SENT2
-
-static_assert(kSessionBytes * kMaxSessionsPerMessage <= kMaxBodyBytes);
-
-class Writer {
- public:
-  explicit Writer(std::vector<uint8_t>& out) : out_(out) {}
-
-  template <class T>
-  void number(T value) {
-    for (size_t i = sizeof(T); i-- > 0;) out_.push_back(static_cast<uint8_t>(uint64_t{value} >> (8 * i)));
-  }
-  void raw(const void* data, size_t size) {
-    const auto* bytes = static_cast<const uint8_t*>(data);
-    out_.insert(out_.end(), bytes, bytes + size);
-  }
-  void header(Type type, size_t body_bytes, size_t count) {
-    number(static_cast<uint32_t>(body_bytes));
-    number(static_cast<uint16_t>(type));
-    number(kVersion);
-    number(static_cast<uint32_t>(count));
-  }
-  void tuple(const nsrp_tuple& t) {
-    raw(t.saddr, sizeof t.saddr);
-    raw(t.daddr, sizeof t.daddr);
-    raw(&t.sport, sizeof t.sport);  // in network order already
-    raw(&t.dport, sizeof t.dport);
-    number(t.proto);
-    number(t.family);
-    number(t.zone);
-  }
-
- private:
-  std::vector<uint8_t>& out_;
-};
+using namespace wire;
 
 // Reads a body whose length has been checked against its type; where a length depends on the content, left() tells.
 class Reader {
@@ -89,115 +34,13 @@ class Reader {
     return bytes;
   }
   nsrp_tuple tuple() {
-    nsrp_tuple t{};
-    raw(t.saddr, sizeof t.saddr);
-    raw(t.daddr, sizeof t.daddr);
-    raw(&t.sport, sizeof t.sport);
-    raw(&t.dport, sizeof t.dport);
-    t.proto = number<uint8_t>();
-    t.family = number<uint8_t>();
-    t.zone = number<uint16_t>();
-    return t;
+    at_ += kTupleBytes;
+    return to_tuple(bytes_.data() + at_ - kTupleBytes);
   }
 
  private:
   std::span<const uint8_t> bytes_;
   size_t at_ = 0;
-};
-
-struct Encoder {
-  Writer out;
-
-  void operator()(const Hello& m) {
-    out.header(Type::kHello, kHelloBytes, 0);
-    out.number(m.unit.value);
-    out.number(m.boot_epoch);
-    out.number(m.cluster.value);
-    out.number(m.sync ? kHelloSync : uint8_t{0});
-    out.number(m.classes.bits());
-  }
-  void operator()(const ReceiverReady&) { out.header(Type::kReceiverReady, 0, 0); }
-  void operator()(const GroupActive&) { out.header(Type::kGroupActive, 0, 0); }
-  void operator()(const GroupDetach&) { out.header(Type::kGroupDetach, 0, 0); }
-  void operator()(const RtoHeartbeat&) { out.header(Type::kHeartbeat, 0, 0); }
-  void operator()(const SessionPut& m) {
-    out.header(Type::kSessionPut, m.sessions.size() * kSessionBytes, m.sessions.size());
-    for (const Session& session : m.sessions) put(session);
-  }
-  void operator()(const SessionEnd& m) {
-    out.header(Type::kSessionEnd, m.sessions.size() * kEndedSessionBytes, m.sessions.size());
-    for (const EndedSession& ended : m.sessions) {
-      out.tuple(ended.key);
-      out.number(ended.vsd.value);
-      out.number(uint8_t{0});
-      out.number(uint16_t{0});
-    }
-  }
-  void operator()(const SyncBegin& m) {
-    out.header(Type::kSyncBegin, kSyncBeginBytes, 0);
-    out.number(m.total);
-    out.number(m.vsds.bits());
-  }
-  void operator()(const SyncEnd& m) {
-    out.header(Type::kSyncEnd, kSyncEndBytes, 0);
-    out.number(m.sent);
-    out.number(m.withheld);
-  }
-  void operator()(const ObjectPut& m) {
-    size_t bytes = kObjectClassBytes;
-    for (const Object& object : m.objects) bytes += kObjectHeadBytes + object.key.size() + object.value.size();
-    out.header(Type::kObjectPut, bytes, m.objects.size());
-    object_class(m.id);
-    for (const Object& o : m.objects) object(o.vsd, o.key, o.value);
-  }
-  void operator()(const ObjectEnd& m) {
-    size_t bytes = kObjectClassBytes;
-    for (const EndedObject& ended : m.objects) bytes += kObjectHeadBytes + ended.key.size();
-    out.header(Type::kObjectEnd, bytes, m.objects.size());
-    object_class(m.id);
-    for (const EndedObject& ended : m.objects) object(ended.vsd, ended.key, {});
-  }
-  void operator()(const ObjectSync& m) {
-    out.header(Type::kObjectSync, kObjectSyncBytes, 0);
-    object_class(m.id);
-    out.number(m.vsds.bits());
-  }
-  void operator()(const ObjectSyncEnd& m) {
-    out.header(Type::kObjectSyncEnd, kObjectClassBytes, 0);
-    object_class(m.id);
-  }
-  void operator()(const Barrier& m) { one_number(Type::kBarrier, m.id); }
-  void operator()(const BarrierAck& m) { one_number(Type::kBarrierAck, m.id); }
-
- private:
-  void object_class(ClassId id) {
-    out.number(static_cast<uint8_t>(id));
-    out.number(uint8_t{0});
-    out.number(uint16_t{0});
-  }
-  void object(VsdId vsd, const std::string& key, const std::string& value) {
-    out.number(vsd.value);
-    out.number(static_cast<uint8_t>(key.size()));
-    out.number(static_cast<uint16_t>(value.size()));
-    out.raw(key.data(), key.size());
-    out.raw(value.data(), value.size());
-  }
-  void one_number(Type type, uint64_t value) {
-    out.header(type, sizeof value, 0);
-    out.number(value);
-  }
-  void put(const Session& session) {
-    const nsrp_session& record = session.session;
-    out.tuple(session.key);
-    out.tuple(record.reply);
-    out.number(record.generation);
-    out.number(record.ct_status);
-    out.number(record.ct_mark);
-    out.number(record.timeout_s);
-    out.number(record.tcp_state);
-    out.number(record.vsd);
-    out.number(uint16_t{0});
-  }
 };
 
 struct Header {
@@ -223,6 +66,10 @@ std::optional<size_t> body_bytes(const Header& header) {
   const auto list = [&](size_t each) {
     const bool in_range = header.count >= 1 && header.count <= kMaxSessionsPerMessage;
     return in_range ? std::optional(header.count * each) : std::nullopt;
+  };
+  const auto buckets = [&](size_t head, size_t fewest, size_t most, size_t each) {
+    const bool in_range = header.count >= fewest && header.count <= most;
+    return in_range ? std::optional(head + header.count * each) : std::nullopt;
   };
   // Objects are of any length; whether they fill the body exactly shows when they are read.
   const auto objects = [&] {
@@ -253,6 +100,14 @@ std::optional<size_t> body_bytes(const Header& header) {
     case Type::kObjectPut:
     case Type::kObjectEnd:
       return objects();
+    case Type::kAuditBegin:
+      return fixed(kAuditBeginBytes);
+    case Type::kAuditDigests:
+      return buckets(kAuditDigestsHeadBytes, 1, kMaxDigestsPerMessage, sizeof(uint64_t));
+    case Type::kAuditResult:
+      return buckets(kAuditResultHeadBytes, 0, kMaxBucketsPerMessage, sizeof(uint32_t));
+    case Type::kRepairBegin:
+      return buckets(kRepairHeadBytes, 1, kMaxBucketsPerMessage, sizeof(uint32_t));
     case Type::kBarrier:
     case Type::kBarrierAck:
       return fixed(sizeof(uint64_t));
@@ -319,13 +174,19 @@ Result<Message> read_ended(Reader in, size_t count) {
   return message;
 }
 
-Result<ClassId> read_class(Reader& in) {
-  const auto id = in.number<uint8_t>();
+// A number of one byte with three reserved ones behind it.
+std::optional<uint8_t> read_small(Reader& in) {
+  const auto value = in.number<uint8_t>();
   const bool reserved = in.number<uint8_t>() != 0 || in.number<uint16_t>() != 0;
-  if (reserved || id == static_cast<uint8_t>(ClassId::kSession) || id >= kMaxClasses) {
+  return reserved ? std::nullopt : std::optional(value);
+}
+
+Result<ClassId> read_class(Reader& in) {
+  const std::optional<uint8_t> id = read_small(in);
+  if (!id || *id == static_cast<uint8_t>(ClassId::kSession) || *id >= kMaxClasses) {
     return fail("an RTO message names no class of objects");
   }
-  return static_cast<ClassId>(id);
+  return static_cast<ClassId>(*id);
 }
 
 // Objects, or with `ends` their names only, that fill the body exactly.
@@ -360,6 +221,66 @@ Result<Message> read_object_message(const Header& header, Reader in) {
   return end;
 }
 
+Result<std::vector<uint32_t>> read_buckets(Reader& in, size_t count, unsigned bits) {
+  std::vector<uint32_t> buckets;
+  for (size_t i = 0; i < count; ++i) {
+    buckets.push_back(in.number<uint32_t>());
+    if (buckets.back() >> bits != 0) return fail("an RTO message names a bucket there is not");
+  }
+  return buckets;
+}
+
+Result<Message> read_audit_begin(Reader in) {
+  AuditBegin begin{in.number<uint32_t>(), 0, {}};
+  const std::optional<uint8_t> bits = read_small(in);
+  if (!bits || *bits > kMaxBucketBits) return fail("an RTO audit has a malformed beginning");
+  begin.bits = *bits;
+  begin.vsds = VsdSet::from_bits(in.number<uint64_t>());
+  return begin;
+}
+
+Result<Message> read_repair_begin(Reader in, size_t count) {
+  const std::optional<uint8_t> bits = read_small(in);
+  if (!bits || *bits > kMaxBucketBits) return fail("an RTO repair has a malformed beginning");
+  RepairBegin begin{*bits, VsdSet::from_bits(in.number<uint64_t>()), {}};
+  Result<std::vector<uint32_t>> buckets = read_buckets(in, count, begin.bits);
+  if (!buckets) return fail(buckets.error());
+  begin.buckets = std::move(*buckets);
+  return begin;
+}
+
+Result<Message> read_digests(Reader in, size_t count) {
+  AuditDigests digests;
+  digests.round = in.number<uint32_t>();
+  digests.first = in.number<uint32_t>();
+  for (size_t i = 0; i < count; ++i) digests.digests.push_back(in.number<uint64_t>());
+  return digests;
+}
+
+Result<Message> read_audit_result(Reader in, size_t count) {
+  AuditResult result;
+  result.round = in.number<uint32_t>();
+  result.compared = in.number<uint32_t>();
+  result.oldest_ms = in.number<uint64_t>();
+  Result<std::vector<uint32_t>> differing = read_buckets(in, count, kMaxBucketBits);
+  if (!differing) return fail(differing.error());
+  result.differing = std::move(*differing);
+  return result;
+}
+
+Result<Message> read_audit_message(const Header& header, Reader in) {
+  switch (header.type) {
+    case Type::kAuditBegin:
+      return read_audit_begin(in);
+    case Type::kAuditDigests:
+      return read_digests(in, header.count);
+    case Type::kAuditResult:
+      return read_audit_result(in, header.count);
+    default:
+      return read_repair_begin(in, header.count);
+  }
+}
+
 Result<Message> read_body(const Header& header, std::span<const uint8_t> body) {
   Reader in(body);
   switch (header.type) {
@@ -390,6 +311,11 @@ Result<Message> read_body(const Header& header, std::span<const uint8_t> body) {
     case Type::kObjectSync:
     case Type::kObjectSyncEnd:
       return read_object_message(header, in);
+    case Type::kAuditBegin:
+    case Type::kAuditDigests:
+    case Type::kAuditResult:
+    case Type::kRepairBegin:
+      return read_audit_message(header, in);
     case Type::kBarrier:
       return Barrier{in.number<uint64_t>()};
     case Type::kBarrierAck:
@@ -413,10 +339,6 @@ bool is_valid(const Session& session) {
   const nsrp_session& record = session.session;
   return is_valid(session.key) && is_valid(record.reply) && session.key.family == record.reply.family &&
          session.key.proto == record.reply.proto && record.vsd < NSRP_MAX_VSDS && record.tcp_state <= kLastTcpState;
-}
-
-void append(std::vector<uint8_t>& out, const Message& message) {
-  std::visit(Encoder{Writer(out)}, message);
 }
 
 void Decoder::feed(std::span<const uint8_t> bytes) {
