@@ -12,7 +12,7 @@ from nsrplab.system import Process
 from .conntrackd import LINKS, conntrackd_conf, external_cache_size
 from .system import PREFERRED, STANDBY
 
-MOST_SESSIONS = 4 << 20
+MOST_SESSIONS = 3 << 19  # a million, and what comes meanwhile
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -101,7 +101,7 @@ class OpenNsrpMirror(Mirror):
             self.lab[node].options = ["--max-sessions", str(MOST_SESSIONS)]
 
     def boot(self, node):
-        self.lab[node].start()
+        self.lab[node].start(ready_within_s=120)  # the table is allocated as a whole
         self.process[node] = self.lab[node].process
 
     def wait_ready(self):
