@@ -79,6 +79,17 @@ class LabTest(unittest.TestCase):
         other = self.lab[self.lab.other(master)]
         wait_until(lambda: other.sessions() >= count, 30, f"{count} sessions mirrored to {other.name}")
 
+    def wait_equal_tables(self, deadline_s=60):
+        """Until both gateways' kernels have the same sessions, as an outsider reads them. Returns the comparison."""
+        comparison = self.lab.compare_sessions()
+
+        def equal():
+            nonlocal comparison
+            comparison = self.lab.compare_sessions()
+            return comparison.equal and comparison
+        return wait_until(equal, deadline_s, "equal conntrack tables", 0.5,
+                          instead=lambda: "\n".join([comparison.summary(), *comparison.examples]))
+
     # HA links
 
     def link(self, gateway, ifname):

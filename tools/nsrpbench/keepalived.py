@@ -6,17 +6,16 @@ above the shipped ones, on both HA links.
 """
 import contextlib
 import os
-import re
 import shutil
 import signal
 
 from nsrplab import GATEWAYS, LabError, TRUST, UNTRUST, wait_until
 from nsrplab.system import Process
 
+from .conntrackd import LINKS, conntrackd_conf, external_cache_size
 from .system import PREFERRED, STANDBY, PairUnderTest
 
 INSTANCES = (("TRUST", "eth1", "vmac1", 51, TRUST), ("UNTRUST", "eth2", "vmac2", 52, UNTRUST))
-LINKS = (("ha1", "192.168.101", 3780), ("ha2", "192.168.102", 3781))
 
 # What is sent to a virtual MAC arrives on that MAC's own device, so rules about eth1 do not match it any more. And the
 # addresses are local before the sessions are committed: without the input chain the new master would reset every
@@ -65,51 +64,6 @@ vrrp_instance {name} {{
   }}
 }}""")
     return "\n".join(lines) + "\n"
-
-
-def conntrackd_conf(node, folder):
-    own, other = (1, 2) if node == PREFERRED else (2, 1)
-    links = "".join(f"""
-  UDP{' Default' if index == 0 else ''} {{
-    IPv4_address {net}.{own}
-    IPv4_Destination_Address {net}.{other}
-    Port {port}
-    Interface {ifname}
-    SndSocketBuffer 8388608
-    RcvSocketBuffer 8388608
-    Checksum on
-  }}""" for index, (ifname, net, port) in enumerate(LINKS))
-    ignored = "".join(f"\n      IPv4_address {net}.0/24" for _, net, _ in LINKS)
-    return f"""
-Sync {{
-  Mode FTFW {{
-    ResendQueueSize 131072
-    DisableExternalCache Off
-  }}{links}
-}}
-General {{
-  Systemd Off
-  HashSize 524288
-  HashLimit 4000000
-  LogFile {folder}/conntrackd.log
-  LockFile {folder}/conntrackd.lock
-  UNIX {{
-    Path {folder}/conntrackd.ctl
-  }}
-  NetlinkBufferSize 8388608
-  NetlinkBufferSizeMaxGrowth 67108864
-  Filter From Userspace {{
-    Protocol Accept {{
-      TCP
-      UDP
-      ICMP
-    }}
-    Address Ignore {{
-      IPv4_address 127.0.0.1{ignored}
-    }}
-  }}
-}}
-"""
 
 
 def sessions_script(folder):
@@ -194,8 +148,7 @@ class Keepalived(PairUnderTest):
         return held
 
     def replicated(self, node):
-        found = re.search(r"cache external:\s+current active connections:\s+(\d+)", self.control(node, "-s").stdout)
-        return int(found[1]) if found else 0
+        return external_cache_size(self.control(node, "-s").stdout)
 
     def synchronised(self):
         return self.holders() == {PREFERRED} and self.control(STANDBY, "-s").returncode == 0

@@ -10,6 +10,7 @@ PLACES = {
     "nsrpd": "userspace/daemon/nsrpd",
     "nsrp": "userspace/cli/nsrp",
     "nsrp-traffic": "tools/traffic/nsrp-traffic",
+    "nsrp-sessions": "tools/sessions/nsrp-sessions",
     "golden_player": "tests/golden/golden_player",
     "pass.bpf.o": "tools/nsrplab/pass.bpf.o",
 }

@@ -63,6 +63,7 @@ def parser():
     capture.add_argument("host", choices=EVERYWHERE)
     capture.add_argument("interface")
     capture.add_argument("words", nargs=argparse.REMAINDER, help="more words for tcpdump")
+    add("compare", do_compare, "whether both gateways' conntrack tables are equal, and where they differ")
     traffic = add("traffic", do_traffic, "UDP and TCP from client to server; Ctrl-C ends it with the result")
     traffic.add_argument("--connections", type=int, default=50)
     traffic.add_argument("--udp-rate", type=int, default=1000)
@@ -179,6 +180,12 @@ def do_unmute(lab, args):
 
 def do_capture(lab, args):
     enter(lab, args.host, ["tcpdump", "-nel", "-i", args.interface, *args.words])
+
+
+def do_compare(lab, _):
+    comparison = lab.compare_sessions()
+    print("\n".join([comparison.summary(), *comparison.examples]))
+    return 0 if comparison.equal else 1
 
 
 def do_traffic(lab, args):

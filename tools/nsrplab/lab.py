@@ -11,6 +11,7 @@ from .build import program
 from .capture import VIRTUAL_SOURCE, Capture
 from .gateway import Gateway, pair_config
 from .network import Network
+from .sessions import SessionStorm, compare
 from .system import LabError, Process, run, wait_until
 from .topology import GATEWAYS, THREE_GATEWAYS, TRUST, UNTRUST, Layout
 from .traffic import EchoServer, TrafficClient
@@ -227,6 +228,16 @@ class Lab:
     def traffic(self, load):
         self.require_up()
         return self._helper(TrafficClient(self.network, self.folder, load))
+
+    def compare_sessions(self, first=GATEWAYS[0], second=GATEWAYS[1]):
+        """The conntrack tables of two gateways, entry by entry: a Comparison."""
+        self.require_up()
+        return compare(self.network, first, second)
+
+    def storm(self, count, **settings):
+        """Makes new sessions through the gateways, a packet each: a SessionStorm, running."""
+        self.require_up()
+        return self._helper(SessionStorm(self.network, self.folder, count, **settings))
 
     def _helper(self, helper):
         self._helpers.append(helper)

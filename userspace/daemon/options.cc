@@ -3,17 +3,35 @@
 
 #include <getopt.h>
 
+#include <bit>
 #include <charconv>
-#include <cstring>
+#include <string_view>
 
 namespace nsrp::daemon {
+namespace {
+
+Result<uint32_t> parse_number(const std::string& option, std::string_view word, uint32_t low, uint32_t high) {
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (error != std::errc{} || end != word.data() + word.size() || number < low || number > high) {
+    return fail("\"" + std::string(word) + "\" is out of range for " + option + "; allowed: " + std::to_string(low) +
+                "-" + std::to_string(high));
+  }
+  return number;
+}
+
+}  // namespace
 
 std::string usage() {
-  return "usage: nsrpd [-c FILE] [-r RUNDIR] [-b BPFDIR] [--max-sessions N] [--keep] [--record FILE]\n"
+  return "usage: nsrpd [-c FILE] [-r RUNDIR] [-b BPFDIR] [--max-sessions N] [--event-ring BYTES] [--keep] [--record "
+         "FILE]\n"
          "  -c, --config FILE      configuration file (default /etc/nsrp/nsrp.conf)\n"
          "  -r, --run-dir DIR      control socket and lock file (default /run/nsrp)\n"
          "  -b, --bpf-dir DIR      where maps and programs are pinned (default /sys/fs/bpf/nsrp)\n"
          "      --max-sessions N   size of the session map (default 262144, at most 16777216)\n"
+         "      --event-ring BYTES ring from the data path to the daemon, a power of two (default 4194304); what finds "
+         "no\n"
+         "                         room in it is found by a sweep, later\n"
          "      --record FILE      write every input and answer of the election to FILE, to be played back\n"
          "      --keep             on SIGTERM leave programs, maps, addresses and routes in place\n"
          "  -V, --version          print the version\n"
@@ -22,11 +40,12 @@ std::string usage() {
 }
 
 Result<Options> parse_options(int argc, char** argv) {
-  static constexpr int kKeep = 256, kMaxSessions = 257, kRecord = 258;
+  static constexpr int kKeep = 256, kMaxSessions = 257, kRecord = 258, kEventRing = 259;
   static const option kLong[] = {{"config", required_argument, nullptr, 'c'},
                                  {"run-dir", required_argument, nullptr, 'r'},
                                  {"bpf-dir", required_argument, nullptr, 'b'},
                                  {"max-sessions", required_argument, nullptr, kMaxSessions},
+                                 {"event-ring", required_argument, nullptr, kEventRing},
                                  {"keep", no_argument, nullptr, kKeep},
                                  {"record", required_argument, nullptr, kRecord},
                                  {"version", no_argument, nullptr, 'V'},
@@ -58,11 +77,17 @@ Result<Options> parse_options(int argc, char** argv) {
         options.record_file = optarg;
         break;
       case kMaxSessions: {
-        const char* end = optarg + std::strlen(optarg);
-        const auto [stop, error] = std::from_chars(optarg, end, options.max_sessions);
-        if (error != std::errc{} || stop != end || options.max_sessions < 1024 || options.max_sessions > 1u << 24) {
-          return fail("\"" + std::string(optarg) + "\" is out of range for --max-sessions; allowed: 1024-16777216");
-        }
+        const Result<uint32_t> number = parse_number("--max-sessions", optarg, 1024, 1u << 24);
+        if (!number) return fail(number.error());
+        options.max_sessions = *number;
+        break;
+      }
+      case kEventRing: {
+        const Result<uint32_t> number = parse_number("--event-ring", optarg, 4096, 1u << 28);
+        if (!number) return fail(number.error());
+        if (!std::has_single_bit(*number))
+          return fail("--event-ring takes a power of two, not " + std::to_string(*number));
+        options.event_ring_bytes = *number;
         break;
       }
       case ':':

@@ -92,6 +92,9 @@ Status BpfObjects::open(const BpfObjectOptions& options) {
       if (map == nullptr || bpf_map__set_max_entries(map, options.max_sessions) != 0)
         return fail("the session table cannot have " + std::to_string(options.max_sessions) + " entries");
     }
+    bpf_map* ring = bpf_object__find_map_by_name(object, "session_events");
+    if (ring != nullptr && bpf_map__set_max_entries(ring, options.event_ring_bytes) != 0)
+      return fail("the ring of session events cannot have " + std::to_string(options.event_ring_bytes) + " bytes");
   }
   return {};
 }

@@ -15,6 +15,7 @@ namespace nsrp::kernel {
 
 struct BpfObjectOptions {
   uint32_t max_sessions;
+  uint32_t event_ring_bytes;  // a power of two, whole pages
   bool sessions_enabled;
   uint32_t kernel_hz;
 };

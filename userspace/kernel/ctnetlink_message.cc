@@ -232,7 +232,9 @@ void write_update(nlmsghdr* message, const nsrp_session_event& event, uint32_t m
   request_header(message, IPCTNL_MSG_CT_NEW, 0, event.key.family);
   write_tuple(message, CTA_TUPLE_ORIG, event.key, Direction::kOriginal);
   if (event.key.zone != 0) mnl_attr_put_u16(message, CTA_ZONE, htons(event.key.zone));
-  write_state(message, event, min_timeout_s, settable_status(event.session.ct_status | present_status));
+  // A connection a helper has expected (FTP's data) stays one: the kernel refuses a change of that bit.
+  const uint32_t expected = present_status & IPS_EXPECTED;
+  write_state(message, event, min_timeout_s, settable_status(event.session.ct_status | present_status) | expected);
 }
 
 void write_get(nlmsghdr* message, const nsrp_tuple& original) {

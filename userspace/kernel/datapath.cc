@@ -76,9 +76,10 @@ Result<std::unique_ptr<Datapath>> Datapath::open(const DatapathOptions& options)
   Impl& impl = *datapath->impl_;
   if (Status prepared = impl.pins.prepare(); !prepared) return fail(prepared.error());
   impl.sessions_supported = conntrack_is_readable();
-  auto objects = BpfObjects::load(
-      impl.pins,
-      {.max_sessions = options.max_sessions, .sessions_enabled = impl.sessions_supported, .kernel_hz = kernel_hz()});
+  auto objects = BpfObjects::load(impl.pins, {.max_sessions = options.max_sessions,
+                                              .event_ring_bytes = options.event_ring_bytes,
+                                              .sessions_enabled = impl.sessions_supported,
+                                              .kernel_hz = kernel_hz()});
   if (!objects) {
     impl.pins.remove_if_empty();
     return fail(objects.error());

@@ -29,6 +29,7 @@ namespace nsrp::kernel {
 struct DatapathOptions {
   std::string bpf_dir = "/sys/fs/bpf/nsrp";
   uint32_t max_sessions = NSRP_DEFAULT_MAX_SESSIONS;
+  uint32_t event_ring_bytes = NSRP_EVENT_RING_BYTES;
 };
 
 enum class XdpMode : uint8_t { kNone, kNative, kGeneric };

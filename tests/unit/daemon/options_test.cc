@@ -48,4 +48,13 @@ TEST_CASE("a bad option is named") {
   CHECK(parse({"-c"}).error().message.find("-c") != std::string::npos);
   CHECK(parse({"word"}).error().message.find("word") != std::string::npos);
   CHECK(parse({"--max-sessions", "12x"}).error().message.find("1024-16777216") != std::string::npos);
+  CHECK(parse({"--event-ring", "2048"}).error().message.find("4096-268435456") != std::string::npos);
+  CHECK(parse({"--event-ring", "5000"}).error().message.find("power of two") != std::string::npos);
+}
+
+TEST_CASE("the session table and its ring have the size that is asked for") {
+  CHECK(parse({})->max_sessions == 0);
+  CHECK(parse({})->event_ring_bytes == 0);
+  CHECK(parse({"--max-sessions", "1024"})->max_sessions == 1024);
+  CHECK(parse({"--event-ring", "4096"})->event_ring_bytes == 4096);
 }
