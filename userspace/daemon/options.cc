@@ -15,7 +15,7 @@ std::string usage() {
          "  -b, --bpf-dir DIR      where maps and programs are pinned (default /sys/fs/bpf/nsrp)\n"
          "      --max-sessions N   size of the session map (default 262144, at most 16777216)\n"
          "      --record FILE      write every input and answer of the election to FILE, to be played back\n"
-         "      --keep             on SIGTERM leave programs, maps, addresses and routes in place\n"
+         "      --keep             for a restart: SIGTERM leaves mastership, programs, maps, addresses, routes\n"
          "  -V, --version          print the version\n"
          "  -h, --help             print this\n"
          "Acts in the network namespace it is started in.\n";

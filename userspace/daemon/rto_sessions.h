@@ -28,6 +28,9 @@ class RtoSessions {
   int destroyed_fd() const { return conntrack_->destroy_fd(); }
 
   void set_mastered(rto::VsdSet mastered) { mastered_ = mastered; }
+  // Conntrack here has followed the TCP windows of these VSDs and will miss what the next master forwards. Should they
+  // come back it must not take what it does not know for forged.
+  Status loosen(rto::VsdSet lost);
 
   // Each tells the mirror what it finds. drain_ring() returns the number of changes.
   size_t drain_ring();
