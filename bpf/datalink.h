@@ -115,7 +115,8 @@ static __always_inline const struct nsrp_vsi *nsrp_accept_from_peer(const nsrp_u
 	}
 	in->ifindex = in->vsi->ifindex;
 	owner = nsrp_find_owner(in, 1);
-	if (owner.vsd != NSRP_NOBODY && !nsrp_masters((nsrp_u32)owner.vsd)) {
+	if (owner.vsd != NSRP_NOBODY &&
+	    !nsrp_takes_from_peer((nsrp_u32)owner.vsd, in->vsi->vsd == owner.vsd)) {
 		nsrp_count(NSRP_CNT_dl_drop_not_master);
 		return 0;
 	}

@@ -21,11 +21,18 @@ static __always_inline int nsrp_shot(enum nsrp_counter reason)
 	return TC_ACT_SHOT;
 }
 
-/* Writes the virtual MAC, which only the master may do. */
-static __always_inline int nsrp_leave_as(struct ethhdr *eth, const struct nsrp_vsi *vsi)
+/*
+ * Writes the virtual MAC, which only the master may do. What was in the stack when the VSD was handed over
+ * leaves as it is, with the interface's own MAC: nobody learns an address from it, and it is not lost.
+ */
+static __always_inline int nsrp_leave_as(struct ethhdr *eth, const struct nsrp_vsi *vsi, int tells_addresses)
 {
-	if (!vsi || !nsrp_masters(vsi->vsd))
-		return nsrp_shot(NSRP_CNT_tx_drop_not_master);
+	if (!vsi || !nsrp_masters(vsi->vsd)) {
+		if (!vsi || tells_addresses || !nsrp_drains(vsi->vsd))
+			return nsrp_shot(NSRP_CNT_tx_drop_not_master);
+		nsrp_count(NSRP_CNT_tx_drained);
+		return TC_ACT_UNSPEC;
+	}
 	nsrp_copy_mac(eth->h_source, vsi->vmac);
 	nsrp_count(NSRP_CNT_tx_vmac);
 	return TC_ACT_UNSPEC;
@@ -43,7 +50,7 @@ static __always_inline int nsrp_guard_arp(struct __sk_buff *skb, struct ethhdr *
 	if (!sender || sender->kind != NSRP_ADDR_VSI)
 		return TC_ACT_UNSPEC;
 	vsi = nsrp_vsi_of_vid(sender->vid);
-	if (nsrp_leave_as(eth, vsi) == TC_ACT_SHOT || !vsi)
+	if (nsrp_leave_as(eth, vsi, 1) == TC_ACT_SHOT || !vsi)
 		return TC_ACT_SHOT;
 	nsrp_copy_mac(arp->sender_mac, vsi->vmac);
 	return TC_ACT_UNSPEC;
@@ -72,7 +79,7 @@ static __always_inline const struct nsrp_vsi *nsrp_vsi_of_forwarded(const struct
 }
 
 static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *eth, void *end,
-					 const struct nsrp_addr *source)
+					 const struct nsrp_addr *source, int tells_addresses)
 {
 	const struct nsrp_if_config *config;
 	const struct nsrp_vsi *vsi;
@@ -93,7 +100,7 @@ static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *e
 		if (!vsi)
 			return nsrp_shot(NSRP_CNT_tx_drop_no_vsd);
 	}
-	if (nsrp_leave_as(eth, vsi) == TC_ACT_SHOT || !vsi)
+	if (nsrp_leave_as(eth, vsi, tells_addresses) == TC_ACT_SHOT || !vsi)
 		return TC_ACT_SHOT;
 	if (skb->ingress_ifindex)
 		nsrp_track_session(skb, eth, end, vsi->vsd);
@@ -122,6 +129,12 @@ static __always_inline void nsrp_rewrite_solicitation(struct __sk_buff *skb, str
 			    0);
 }
 
+/* RFC 4861: router and neighbour solicitations and advertisements, redirects */
+static __always_inline int nsrp_is_neighbour_discovery(nsrp_u8 icmp_type)
+{
+	return icmp_type >= 133 && icmp_type <= 137;
+}
+
 static __always_inline int nsrp_guard_ipv6(struct __sk_buff *skb, struct ethhdr *eth, void *end)
 {
 	struct ipv6hdr *ip6 = (void *)(eth + 1);
@@ -139,7 +152,7 @@ static __always_inline int nsrp_guard_ipv6(struct __sk_buff *skb, struct ethhdr 
 	if (nd_type == NSRP_ND_ADVERT && nsrp_vsi_of_addr(nsrp_addr6(skb->ifindex, nd->target)))
 		return nsrp_shot(NSRP_CNT_tx_drop_kernel_na);
 	source = nsrp_addr6(skb->ifindex, &ip6->saddr);
-	verdict = nsrp_guard_ip(skb, eth, end, source);
+	verdict = nsrp_guard_ip(skb, eth, end, source, nsrp_is_neighbour_discovery(nd_type));
 	if (verdict != TC_ACT_SHOT && nd_type == NSRP_ND_SOLICIT && source && source->kind == NSRP_ADDR_VSI)
 		nsrp_rewrite_solicitation(skb, eth, end);
 	return verdict;

@@ -40,7 +40,8 @@ int nsrp_tc_in(struct __sk_buff *skb)
 	in.ethertype = eth->h_proto;
 	owner = nsrp_find_owner(&in, nsrp_has_crossed(eth));
 	if (in.vsi) {
-		if (owner.vsd != NSRP_NOBODY && !nsrp_masters((nsrp_u32)owner.vsd))
+		if (owner.vsd != NSRP_NOBODY && !nsrp_masters((nsrp_u32)owner.vsd) &&
+		    !nsrp_drains((nsrp_u32)owner.vsd))
 			return nsrp_shot(NSRP_CNT_rx_drop_not_master);
 		/* To the interface a virtual MAC is somebody else's. */
 		bpf_skb_change_type(skb, NSRP_PACKET_HOST);
@@ -81,7 +82,7 @@ int nsrp_tc_out(struct __sk_buff *skb)
 
 		if ((void *)(ip + 1) > end)
 			return TC_ACT_UNSPEC;
-		return nsrp_guard_ip(skb, eth, end, nsrp_addr4(skb->ifindex, ip->saddr));
+		return nsrp_guard_ip(skb, eth, end, nsrp_addr4(skb->ifindex, ip->saddr), 0);
 	}
 	return TC_ACT_UNSPEC;
 }

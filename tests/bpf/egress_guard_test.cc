@@ -73,6 +73,25 @@ TEST_CASE("forwarded packets leave as the only VSI of the interface, from its ma
   check_sent_as(box, v6, kForwarded, kVmac);
 }
 
+TEST_CASE("what was in the stack when the VSD was handed over still leaves, with the interface's own MAC") {
+  TestBox box;
+  box.become_master();
+  box.datapath().revoke_lease(VsdId{0}, now() + seconds{60});
+  const Bytes forwarded = udp_from("10.2.0.9").build(), forwarded6 = udp6_from("2001:db8:2::9").build();
+  for (const Bytes& frame : {forwarded, forwarded6}) {
+    const Outcome out = box.tc_out(frame, kForwarded);
+    CHECK(out.verdict == TC_ACT_UNSPEC);
+    CHECK(out.frame == frame);
+    CHECK(box.counted() == Counted{{"tx_drained", 1}});
+  }
+  const Bytes asks =
+      PacketBuilder().ethernet(kOwnMac, kBroadcast).arp_request(kOwnMac, "10.1.1.1", "10.1.1.99").build();
+  check_dropped(box, asks, kLocal, "tx_drop_not_master");  // neighbours would learn the wrong MAC
+  check_dropped(box, udp_from("10.2.0.9", kVmac).build(), kLocal, "tx_drop_vmac_source");
+  box.datapath().revoke_lease(VsdId{0}, now() - milliseconds{1});
+  check_dropped(box, forwarded, kForwarded, "tx_drop_not_master");
+}
+
 TEST_CASE("on an interface of several VSDs the mark decides, and without one nothing leaves") {
   TestBox box;
   box.add_second_vsd();

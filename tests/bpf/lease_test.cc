@@ -54,6 +54,44 @@ TEST_CASE("revoking a lease ends mastership at once") {
   CHECK(box.datapath().lease(kVsd).until == Instant{});
 }
 
+TEST_CASE("a successor masters the VSD from the first packet that its master passes on") {
+  TestBox box;
+  const Bytes passed_on =
+      PacketBuilder().ethernet(kPeerHaMac, kHaMac).vlan(kVid.value).ipv4("10.1.1.99", "10.2.0.9").udp(4000, 53).build();
+  CHECK(box.ha_in(passed_on).verdict == XDP_DROP);
+  box.datapath().set_succession(kVsd, now() + seconds{60});
+  CHECK_FALSE(answers_as_master(box));
+  CHECK(box.ha_in(passed_on).verdict == XDP_PASS);
+  CHECK(answers_as_master(box));
+  CHECK(box.counted()["dl_succeeded"] == 1);
+  SUBCASE("until the succession ends") {
+    box.datapath().set_succession(kVsd, now() - milliseconds{1});
+  }
+  SUBCASE("until it is withdrawn") {
+    box.datapath().set_succession(kVsd, {});
+  }
+  SUBCASE("until the daemon steps back") {
+    box.datapath().revoke_lease(kVsd);
+  }
+  CHECK_FALSE(answers_as_master(box));
+  CHECK(box.ha_in(passed_on).verdict == XDP_DROP);
+}
+
+TEST_CASE("a lease takes the place of a succession") {
+  TestBox box;
+  box.datapath().set_succession(kVsd, now() + seconds{60});
+  box.become_master();
+  box.datapath().grant_lease(kVsd, now() - milliseconds{1}, Duration{}, 7);
+  CHECK(box.ha_in(PacketBuilder()
+                      .ethernet(kPeerHaMac, kHaMac)
+                      .vlan(kVid.value)
+                      .ipv4("10.1.1.99", "10.2.0.9")
+                      .udp(4000, 53)
+                      .build())
+            .verdict == XDP_DROP);
+  CHECK_FALSE(answers_as_master(box));
+}
+
 TEST_CASE("the lease of one VSD says nothing about another") {
   TestBox box;
   box.become_master(VsdId{63});

@@ -41,6 +41,8 @@ void add(Sum& to, const Sum& more) {
   to.tally.takeovers += more.tally.takeovers;
   to.tally.overlaps += more.tally.overlaps;
   to.tally.conflicts += more.tally.conflicts;
+  to.tally.handovers += more.tally.handovers;
+  to.tally.seamless += more.tally.seamless;
 }
 
 // One of several processes: every jobs-th seed, until one breaks.
@@ -122,9 +124,10 @@ int live_all(const Options& options) {
   const double days = static_cast<double>(sum.milliseconds) / 86'400'000;
   std::printf(
       "%llu lives, %.1f days (%.1f months) of simulated time, %llu events, %llu takeovers, "
-      "%llu excused second masters, %llu conflicts settled; %.0f s\n",
+      "%llu excused second masters, %llu of %llu handovers without a gap, %llu conflicts settled; %.0f s\n",
       static_cast<unsigned long long>(sum.lives), days, days / 30.4, static_cast<unsigned long long>(sum.events),
       static_cast<unsigned long long>(sum.tally.takeovers), static_cast<unsigned long long>(sum.tally.overlaps),
+      static_cast<unsigned long long>(sum.tally.seamless), static_cast<unsigned long long>(sum.tally.handovers),
       static_cast<unsigned long long>(sum.tally.conflicts), took);
   if (sum.broken == 0) return 0;
   return options.every ? 1 : tell(sum.first_broken, options);

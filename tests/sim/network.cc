@@ -40,9 +40,15 @@ bool World::passes_unicast(NodeId from, NodeId to, LinkIndex link) const {
 void World::carry_out(NodeId id, const Action& action) {
   Node& node = nodes_[id];
   if (const auto* lease = std::get_if<GrantLease>(&action)) {
-    node.leases[lease->vsd] = {lease->until, lease->alone_grace, std::nullopt, lease->term};
+    node.leases[lease->vsd] = {
+        .until = lease->until, .alone_grace = lease->alone_grace, .peer_seen = std::nullopt, .term = lease->term};
   } else if (const auto* revoke = std::get_if<RevokeLease>(&action)) {
     node.leases.erase(revoke->vsd);
+  } else if (const auto* succeed = std::get_if<Succeed>(&action)) {
+    DataPathLease& lease = node.leases[succeed->vsd];
+    lease.predecessor = succeed->from;
+    lease.succession_until = succeed->until;
+    lease.took = lease.took && succeed->from != UnitId{};
   } else if (const auto* said = std::get_if<SendHeartbeat>(&action)) {
     send(id, *said);
   } else if (const auto* probe = std::get_if<SendProbe>(&action)) {
@@ -165,6 +171,23 @@ void World::take(const Event& event) {
 void World::see_peer(Node& node) {
   for (auto& [vsd, lease] : node.leases) {
     if (lease.alone_grace.count() > 0 && !lease.peer_seen) lease.peer_seen = local(node);
+  }
+}
+
+// There is always a packet under way: in the moment a data path is no longer master, its successor's takes one.
+void World::pass_packets_on() {
+  for (NodeId id = 0; id < nodes_.size(); ++id) {
+    Node& node = nodes_[id];
+    for (auto& [vsd, lease] : node.leases) {
+      if (lease.took || local(node) >= lease.succession_until || node.pause == Pause::kMachine) continue;
+      const auto from = std::find_if(
+          nodes_.begin(), nodes_.end(),
+          [&predecessor = lease.predecessor](const Node& each) { return each.settings.unit == predecessor; });
+      const auto other = static_cast<NodeId>(from - nodes_.begin());
+      if (from == nodes_.end() || from->pause == Pause::kMachine || forwards(other, vsd)) continue;
+      lease.took = true;
+      if (took) took(id, vsd);
+    }
   }
 }
 

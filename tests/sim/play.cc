@@ -30,6 +30,7 @@ class Player {
     world_.barrier = [this](NodeId id) { return barriers_[id]; };
     world_.acted = [this](NodeId id, const Actions& actions) { safety_.acted(id, actions); };
     world_.heard = [this](NodeId to, const Frame& frame) { safety_.heard(to, frame); };
+    world_.took = [this](NodeId id, VsdId vsd) { safety_.took(id, vsd); };
     world_.after_event = [this] { safety_.stepped(); };
   }
 
@@ -222,7 +223,7 @@ class Player {
       for (uint8_t l = 0; l < core::kLinks; ++l) world_.set_carrier(id, LinkIndex{l}, true);
       if (world_.up(id) && world_.paused(id)) resume(id, 1);
     }
-    world_.run_until_true(Member::kHandoverLimit + milliseconds(200), [this] {  // who was leaving has left
+    world_.run_until_true(Member::kHandoverLimit * 2 + milliseconds(200), [this] {  // who was leaving has left
       for (NodeId id = 0; id < world_.size(); ++id) {
         if (leaving_[id] && world_.up(id)) return false;
       }

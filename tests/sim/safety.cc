@@ -140,6 +140,7 @@ void Safety::acted(NodeId id, const Actions& actions) {
       ++tally_.conflicts;
     } else if (const auto* revoke = std::get_if<RevokeLease>(&action)) {
       nodes_[id].vsds[revoke->vsd.value].lease.reset();
+      if (revoke->drain.count() > 0) ++tally_.handovers;
     }
   }
   if (world_.up(id) && nodes_[id].started) check_masters(id);
@@ -194,7 +195,8 @@ void Safety::check_sync_gate(NodeId id, VsdId vsd, const std::string& cause) con
 
 void Safety::watch_grant(NodeId id, const GrantLease& grant) {
   VsdWatch& vsd = nodes_[id].vsds[grant.vsd.value];
-  const DataPathLease now{grant.until, grant.alone_grace, std::nullopt, grant.term};
+  const DataPathLease now{
+      .until = grant.until, .alone_grace = grant.alone_grace, .peer_seen = std::nullopt, .term = grant.term};
   if (vsd.state == VsdState::kMaster && vsd.lease && vsd.lease->until <= world_.now_at(id)) {
     broken(name(id) + " renews a lease that ran out " + us(world_.now_at(id) - vsd.lease->until) + " ago");
   }
@@ -211,6 +213,15 @@ void Safety::watch_grant(NodeId id, const GrantLease& grant) {
   }
 }
 
+// The data path of a successor acts as master before its member does.
+void Safety::took(NodeId id, VsdId vsd) {
+  ++tally_.seamless;
+  for (NodeId other = 0; other < world_.size(); ++other) {
+    if (other == id || !world_.forwards(other, vsd) || overlap_known(id, other, vsd)) continue;
+    meet(id, other, vsd);
+  }
+}
+
 void Safety::watch_adverts(NodeId id, const Heartbeat& heartbeat) {
   for (const VsdAdvert& advert : heartbeat.vsds) {
     uint64_t& said = nodes_[id].vsds[advert.vsd.value].said_term;
@@ -223,7 +234,7 @@ void Safety::watch_adverts(NodeId id, const Heartbeat& heartbeat) {
 void Safety::check_masters(NodeId id) {
   for (const VsdSettings& vsd : world_.settings(id).vsds) {
     const bool master = state(id, vsd.id) == VsdState::kMaster;
-    if (master == world_.forwards(id, vsd.id)) continue;
+    if (master == world_.forwards(id, vsd.id) || world_.took_over(id, vsd.id)) continue;
     // It stood still while a peer appeared, and listens before it believes it: the data path knows already.
     const DataPathLease* lease = world_.lease(id, vsd.id);
     if (master && lease != nullptr && lease->peer_seen) continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must hold at every moment of every life, and what excuses a second master. Watches a World; throws Broken.
 //
+// The data path of a successor that has taken a packet its predecessor passed on counts as one that holds a lease.
 // Two members hold a lease for one VSD at the same time only if one took over (the later, b, from the earlier, a) while
 //  1. b had not heard of a, neither itself nor through a third member that is still there, for as long as the shorter
 //     hb-threshold × hb-interval of the two, and
@@ -31,6 +32,7 @@ struct Broken : std::runtime_error {
 
 struct Tally {
   uint64_t takeovers = 0, overlaps = 0, conflicts = 0;
+  uint64_t handovers = 0, seamless = 0;  // planned; with the successor's data path ready
 };
 
 class Safety {
@@ -38,6 +40,7 @@ class Safety {
   explicit Safety(World& world);
   void acted(NodeId id, const core::Actions& actions);
   void heard(NodeId to, const Frame& frame);
+  void took(NodeId id, VsdId vsd);
   void stepped();
   void awake(NodeId id);                       // its process goes on
   void stopped(NodeId id);                     // a machine

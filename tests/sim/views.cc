@@ -39,7 +39,13 @@ const DataPathLease* World::lease(NodeId id, VsdId vsd) const {
 bool World::forwards(NodeId id, VsdId vsd) const {
   const Node& node = nodes_[id];
   const DataPathLease* found = lease(id, vsd);
-  return found != nullptr && node.pause != Pause::kMachine && local(node) < found->effective_until();
+  if (found == nullptr || node.pause == Pause::kMachine) return false;
+  return local(node) < found->effective_until() || took_over(id, vsd);
+}
+
+bool World::took_over(NodeId id, VsdId vsd) const {
+  const DataPathLease* found = lease(id, vsd);
+  return found != nullptr && found->took && local(nodes_[id]) < found->succession_until;
 }
 
 void World::record(NodeId id, std::string description) {
@@ -64,7 +70,9 @@ std::string describe(const Action& action) {
       for (const VsdAdvert& vsd : a.heartbeat.vsds) {
         text += " [" + std::to_string(vsd.vsd.value) + " " + std::string(to_string(vsd.state)) + " term " +
                 std::to_string(vsd.term) + (vsd.wants_master ? " wants" : "") + (vsd.in_sync ? "" : " unsynced") +
-                (vsd.handed_to == UnitId{} ? "" : " handed to " + to_string(vsd.handed_to)) + "]";
+                (vsd.handed_to == UnitId{} ? "" : " handed to " + to_string(vsd.handed_to)) +
+                (vsd.handing_to == UnitId{} ? "" : " handing to " + to_string(vsd.handing_to)) +
+                (vsd.ready ? " ready" : "") + "]";
       }
       return text + (a.heartbeat.leaving ? " leaving" : "");
     }
@@ -73,6 +81,12 @@ std::string describe(const Action& action) {
              (a.alone_grace.count() > 0 ? " alone" : "");
     }
     std::string operator()(const RevokeLease& a) const { return "revoke " + std::to_string(a.vsd.value); }
+    std::string operator()(const Succeed& a) const {
+      return "succeed " + std::to_string(a.vsd.value) + (a.from == UnitId{} ? " no more" : " " + to_string(a.from));
+    }
+    std::string operator()(const HandoverGivenUp& a) const {
+      return "handover of " + std::to_string(a.vsd.value) + " given up: " + a.cause;
+    }
     std::string operator()(const Announce& a) const { return "announce " + std::to_string(a.vsd.value); }
     std::string operator()(const StartBarrier& a) const { return "barrier " + std::to_string(a.vsd.value); }
     std::string operator()(const StateChanged& a) const {

@@ -212,6 +212,7 @@ bool World::step(Instant limit) {
     events_.pop_back();
     take(event);
   }
+  pass_packets_on();
   if (after_event) after_event();
   return true;
 }

@@ -36,10 +36,13 @@ inline constexpr size_t kMaxNodes = 8;
 
 // struct nsrp_vsd_state, as the BPF programs judge it. Times are of its member's clock.
 struct DataPathLease {
-  Instant until{};
+  Instant until = Instant::min();
   Duration alone_grace{0};
   std::optional<Instant> peer_seen;
   uint64_t term = 0;
+  UnitId predecessor{};  // who passes packets on until then, and whether it has
+  Instant succession_until = Instant::min();
+  bool took = false;
 
   Instant effective_until() const;
 };
@@ -79,6 +82,7 @@ class World {
   std::function<void()> after_event;
   std::function<void(NodeId, const core::Actions&)> acted;
   std::function<void(NodeId to, const Frame&)> heard;  // a process is about to be told of a frame
+  std::function<void(NodeId, VsdId)> took;             // a data path acts as master before its member does
 
   NodeId add(MemberSettings settings, Clock clock = Clock());
   void set_links(NodeId node, LinkSet links);   // before its start; ha1 and ha2 otherwise
@@ -127,7 +131,8 @@ class World {
   VsdState state(NodeId node, VsdId vsd = VsdId{0}) const;
   uint64_t term(NodeId node, VsdId vsd = VsdId{0}) const;
   std::string cause(NodeId node, VsdId vsd = VsdId{0}) const;
-  bool forwards(NodeId node, VsdId vsd = VsdId{0}) const;  // the data path's word
+  bool forwards(NodeId node, VsdId vsd = VsdId{0}) const;   // the data path's word
+  bool took_over(NodeId node, VsdId vsd = VsdId{0}) const;  // the same, without being master
   const DataPathLease* lease(NodeId node, VsdId vsd = VsdId{0}) const;
   LinkSet links(NodeId node) const { return nodes_[node].links; }
   LinkSet carrier(NodeId node) const { return nodes_[node].links & nodes_[node].carrier; }
@@ -217,6 +222,7 @@ class World {
   void take(const Event& event);
   void take_frame(NodeId id, LinkIndex link, const std::shared_ptr<const Frame>& frame);
   void see_peer(Node& node);
+  void pass_packets_on();
   void hear(NodeId id, LinkIndex link, const Frame& frame);
   bool step(Instant limit);
 

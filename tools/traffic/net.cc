@@ -43,12 +43,23 @@ Result<Endpoint> parse_endpoint(const std::string& address, uint16_t port) {
   return endpoint;
 }
 
+namespace {
+
+// A program that is off the CPU for a moment must not take what it could not read for lost on the way.
+void make_room(const Fd& fd, int type) {
+  const int bytes = 8 << 20;
+  if (type == SOCK_DGRAM) setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
+}
+
+}  // namespace
+
 Result<Fd> listen_on(int type, uint16_t port) {
   Fd fd(socket(AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fail(last_error("socket"));
   const int on = 1, off = 0;
   setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  make_room(fd, type);
   sockaddr_in6 any{};
   any.sin6_family = AF_INET6;
   any.sin6_port = htons(port);
@@ -63,6 +74,7 @@ Result<Fd> connect_to(int type, const Endpoint& to) {
   if (!fd) return fail(last_error("socket"));
   const int on = 1;
   if (type == SOCK_STREAM) setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  make_room(fd, type);
   if (connect(fd.get(), to.get(), to.length) != 0 && errno != EINPROGRESS) return fail(last_error("connect"));
   return fd;
 }

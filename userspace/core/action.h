@@ -34,8 +34,16 @@ struct GrantLease {  // master until then; see struct nsrp_vsd_state
   Duration alone_grace;  // 0: a peer is known alive
   uint64_t term;
 };
-struct RevokeLease {
+struct RevokeLease {  // and what Succeed allowed
   VsdId vsd;
+  Duration drain{0};  // packets that came in before may still leave for that long
+};
+// Not master yet: what `from`, a master about to release the VSD, passes on over the data link is taken until then. The
+// first such packet proves that it has. The epoch or earlier: not any more.
+struct Succeed {
+  VsdId vsd;
+  UnitId from;
+  Instant until;
 };
 struct Announce {  // one gratuitous ARP / unsolicited NA for each address of the VSD's VSIs
   VsdId vsd;
@@ -47,6 +55,11 @@ struct StateChanged {
   VsdId vsd;
   VsdState from, to;
   std::string cause;  // for the operator, with the evidence: "no heartbeat of 0200000000b1 for 600 ms on ha1, ha2"
+};
+struct HandoverGivenUp {  // a planned switch does not take place; this member stays master
+  VsdId vsd;
+  UnitId to;
+  std::string cause;
 };
 struct PeerUp {
   UnitId unit;
@@ -70,8 +83,9 @@ struct LinkStateChanged {
 };
 struct MayExit {};  // every VSD was handed over (or nobody could take it) after begin_leave()
 
-using Action = std::variant<SendHeartbeat, GrantLease, RevokeLease, Announce, StartBarrier, StateChanged, PeerUp,
-                            PeerLost, Conflict, LinkRolesChanged, LinkStateChanged, SendProbe, ProbesDone, MayExit>;
+using Action =
+    std::variant<SendHeartbeat, GrantLease, RevokeLease, Succeed, Announce, StartBarrier, StateChanged, HandoverGivenUp,
+                 PeerUp, PeerLost, Conflict, LinkRolesChanged, LinkStateChanged, SendProbe, ProbesDone, MayExit>;
 using Actions = std::vector<Action>;
 
 }  // namespace nsrp::core

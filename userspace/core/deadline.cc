@@ -32,7 +32,11 @@ void consider_vsd(Earliest& next, const Vsd& v) {
   next.consider(v.hold_until);
   if (v.state == VsdState::kMaster) next.consider(v.lease.until);
   if (v.announces_left > 0) next.consider(v.next_announce);
-  if (v.handover) next.consider(v.handover->limit);
+  if (v.handover) {
+    next.consider(v.handover->limit);
+    next.consider(v.handover->answer_limit);
+  }
+  next.consider(v.succession_until);
   if (v.handed_to != UnitId{}) next.consider(v.yield_until);
   if (v.preempt_since) next.consider(*v.preempt_since + v.settings.hold_down);
   for (const auto& [unit, until] : v.waits) next.consider(until);

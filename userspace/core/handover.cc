@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Planned switches: preemption, `exec nsrp vsd-group id N mode …`, a failure seen by a monitor, an orderly stop. The
-// master picks or is asked, lets the RTO mirror finish (barrier), releases the VSD and names the successor.
+// master picks or is asked, lets the RTO mirror finish (barrier), has the successor get ready (succession.cc), releases
+// the VSD and names the successor.
+//
+// No packet is lost: what reaches the old master from the release on crosses the data link to a successor whose data
+// path takes it already, and what it had accepted before may still leave (RevokeLease::drain). A successor that does
+// not answer is not handed anything, unless this device stops.
 #include <algorithm>
 
 #include "core/defect.h"
@@ -53,19 +58,19 @@ void Member::Impl::lead(Vsd& v) {
     if (!settings.master_always_exist) return step_down(v, VsdState::kInoperable, Cause::kFailed, v.inoperable_because);
   }
   if (v.handover && !handover_stands(v)) return;
-  if (v.handover && now >= v.handover->limit) return finish_handover(v);
-  if (leaving && !v.handover) {
+  if (v.handover) return pursue_handover(v);
+  if (leaving) {
     const Peer* next = successor(v);
     if (next == nullptr)
       return step_down(v, VsdState::kBackup, Cause::kStopsAlone, "the daemon stops and nobody can take over");
     return begin_handover(v, next->unit, VsdState::kBackup, "the daemon stops", false);
   }
-  if (v.bows_out && !v.handover) {
+  if (v.bows_out) {
     // Manual ch. 3: the last device that is able to be master goes on being it.
     const Peer* next = successor(v);
     if (next != nullptr) return begin_handover(v, next->unit, VsdState::kIneligible, "configured as ineligible", false);
   }
-  if (!v.handover) answer_wants(v);
+  answer_wants(v);
 }
 
 void Member::Impl::answer_wants(Vsd& v) {
@@ -91,26 +96,56 @@ bool Member::Impl::handover_stands(Vsd& v) {
     v.handover->limit = old.limit;  // however many fail, who waits for us waits no longer
   } else if (leaving) {
     step_down(v, VsdState::kBackup, Cause::kStopsAlone, "the daemon stops and nobody can take over");
+  } else {
+    give_up(v, old, old.asked ? "it does not ask any more" : "it is not able to be master any more");
   }
   return false;
 }
 
 void Member::Impl::begin_handover(Vsd& v, UnitId to, VsdState after, std::string cause, bool asked) {
-  v.handover = Handover{
-      .to = to, .asked = asked, .after = after, .cause = std::move(cause), .limit = now + Duration(kHandoverLimit)};
+  // Two more heartbeats may get lost before a living successor is taken for a deaf one.
+  const Duration answer = std::max<Duration>(kHandoverLimit, settings.hb_interval * 3);
+  v.handover = Handover{.to = to,
+                        .asked = asked,
+                        .after = after,
+                        .cause = std::move(cause),
+                        .told_from = sequence + 1,
+                        .limit = now + Duration(kHandoverLimit),
+                        .answer_limit = now + answer};
   out.push_back(StartBarrier{v.settings.id});
 }
 
-void Member::Impl::finish_handover(Vsd& v) {
-  const Handover handover = *v.handover;
-  release_to(v, handover.to, handover.after, "handed over to " + to_string(handover.to) + ": " + handover.cause);
+// It says so, and in a heartbeat that it sent after it was asked.
+bool Member::Impl::successor_is_ready(const Vsd& v) const {
+  const Peer& next = peers.at(v.handover->to);
+  const Hearing* hearing = hearing_of_us(next);
+  if (hearing == nullptr || hearing->relayed || !next.advert(v.settings.id)->ready) return false;
+  return static_cast<int32_t>(hearing->sequence - static_cast<uint32_t>(v.handover->told_from)) >= 0;
+}
+
+void Member::Impl::pursue_handover(Vsd& v) {
+  const bool ready = successor_is_ready(v);
+  const bool late = now >= v.handover->limit;
+  if (!ready && !leaving && now >= v.handover->answer_limit) {
+    return give_up(v, *std::exchange(v.handover, std::nullopt), "it does not answer");
+  }
+  if (!(ready && v.handover->synced) && !(late && (ready || leaving))) return;
+  const Handover done = *v.handover;
+  std::string cause = "handed over to " + to_string(done.to) + ": " + done.cause;
+  if (!done.synced) cause += "; it has not confirmed all sessions within " + words_ms(kHandoverLimit);
+  if (!ready) cause += "; it has not answered within " + words_ms(kHandoverLimit);
+  release_to(v, done.to, done.after, std::move(cause));
+}
+
+void Member::Impl::give_up(const Vsd& v, const Handover& handover, std::string cause) {
+  out.push_back(HandoverGivenUp{v.settings.id, handover.to, std::move(cause)});
 }
 
 // From here on the successor may act on our next heartbeat; we do not stand against it.
 void Member::Impl::release_to(Vsd& v, UnitId to, VsdState after, std::string cause) {
-  step_down(v, after, Cause::kHandedOver, std::move(cause));
+  step_down(v, after, Cause::kHandedOver, std::move(cause), kDrain);
   v.handed_to = to;
-  v.yield_until = now + silence_limit();
+  v.yield_until = now + (leaving ? std::min<Duration>(silence_limit(), kHandoverLimit) : silence_limit());
   if (after == VsdState::kInitial) v.hold_until = now + hold_time();
 }
 
@@ -126,10 +161,12 @@ void Member::Impl::end_yield(Vsd& v, bool master_known) {
   v.handed_to = {};
 }
 
-// The orderly stop: when nothing is mastered any more the next heartbeat is the last.
+// The orderly stop: when nothing is mastered any more, and whoever was handed something has said that it is master, the
+// next heartbeat is the last. Until then the data path has somebody to pass packets on to.
 void Member::Impl::leave() {
-  const bool free =
-      std::none_of(vsds.begin(), vsds.end(), [](const auto& entry) { return entry.second.state == VsdState::kMaster; });
+  const bool free = std::none_of(vsds.begin(), vsds.end(), [](const auto& entry) {
+    return entry.second.state == VsdState::kMaster || entry.second.handed_to != UnitId{};
+  });
   if (!free) return;
   gone = true;
   speak_now = true;

@@ -27,9 +27,11 @@ VsdAdvert Member::Impl::advert(const Vsd& v) const {
                    .priority = v.settings.priority,
                    .wants_master = v.wants && is_backup(v.state),
                    .in_sync = master || in_sync_enough(v),
+                   .ready = v.ready && is_backup(v.state),
                    .term = master ? v.term : v.seen,
                    .handed_to = v.handed_to,
-                   .follows = v.handed_to == UnitId{} ? followed_now(v) : UnitId{}};
+                   .follows = v.handed_to == UnitId{} ? followed_now(v) : UnitId{},
+                   .handing_to = v.handover ? v.handover->to : UnitId{}};
 }
 
 // The master that this member hears itself.

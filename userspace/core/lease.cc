@@ -179,20 +179,21 @@ void Member::Impl::promote(Vsd& v, Cause why, const std::string& cause) {
   v.followed = {};
   v.resumed_until.reset();
   v.told_from = sequence + 1;
+  v.succession_until.reset();  // the lease takes its place
   speak_now = true;
   grant(v, now);
   set_state(v, VsdState::kMaster, why, cause);
   start_announcing(v);
 }
 
-void Member::Impl::step_down(Vsd& v, VsdState to, Cause why, std::string cause) {
+void Member::Impl::step_down(Vsd& v, VsdState to, Cause why, std::string cause, Duration drain) {
   v.lease = {};
   v.doubt_until.reset();
   v.resumed_until.reset();
   v.handover.reset();
   v.conflicts.clear();
   v.announces_left = 0;
-  out.push_back(RevokeLease{v.settings.id});
+  out.push_back(RevokeLease{v.settings.id, drain});
   set_state(v, to, why, std::move(cause));
 }
 

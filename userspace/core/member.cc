@@ -66,6 +66,7 @@ Actions Member::Impl::settle() {
         evaluate(v);
         if (v.state == before) break;
       }
+      prepare_to_succeed(v);
     }
     if (leaving) leave();
     speak();
@@ -109,6 +110,7 @@ void Member::Impl::set_state(Vsd& v, VsdState to, [[maybe_unused]] Cause why, st
   const VsdState from = std::exchange(v.state, to);
   v.since = now;
   v.cause = cause;
+  if (!is_backup(to)) withdraw(v);
   // Backups are ranked by their state, too.
   if (is_backup(to)) stand_from = now + interval() / 2;
   if (!is_backup(to)) {
@@ -182,7 +184,7 @@ Actions Member::on_barrier_done(Instant now, VsdId vsd) {
   if (impl_->stopped()) return {};
   impl_->enter(now);
   const auto it = impl_->vsds.find(vsd);
-  if (it != impl_->vsds.end() && it->second.handover) impl_->finish_handover(it->second);
+  if (it != impl_->vsds.end() && it->second.handover) it->second.handover->synced = true;
   return impl_->settle();
 }
 

@@ -15,8 +15,9 @@
 //    when a peer's first frame reaches us, it may have missed ours for an interval already.
 //  * Terms. Each takeover raises the VSD's term. When two masters meet, the higher term survives (the network was told
 //    last about that one); then the lower priority number; then the higher unit id. The survivor announces again.
-//  * Handover. Preemption, `exec … mode`, and leaving are one protocol: the successor asks (wants_master) or is
-//    chosen, the master runs a sync barrier, revokes its lease, says handed_to, and the successor takes over at once.
+//  * Handover. Preemption, `exec … mode`, and leaving are one protocol: the successor asks (wants_master) or is chosen;
+//    the master runs a sync barrier and asks it to be ready (handing_to); once it is, the master revokes its lease,
+//    from when on its data path passes everything on to the successor's, and says handed_to; the successor takes over.
 //  * In sync. A member that needs RTOs and does not have them does not preempt and is the last choice in an election.
 #pragma once
 
@@ -111,6 +112,7 @@ class Member {
  public:
   static constexpr seconds kAloneLease{3600};
   static constexpr milliseconds kHandoverLimit{1000};  // how long a barrier may delay a planned switch
+  static constexpr milliseconds kDrain{200};           // packets in the old master's stack are out by then
 
   Member(MemberSettings settings, Instant now, uint64_t boot_epoch, const std::vector<AdoptedLease>& adopted = {});
   ~Member();

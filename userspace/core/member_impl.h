@@ -22,13 +22,16 @@ struct Lease {
   std::string cap_cause;  // not empty: it ends earlier than it could, because of this
 };
 
-// A planned switch that waits for its barrier.
+// A planned switch that waits for its barrier, and for the successor to be ready.
 struct Handover {
   UnitId to;
   bool asked = false;  // `to` asked for it, and may think better of it
   VsdState after = VsdState::kBackup;
   std::string cause;
-  Instant limit;
+  uint64_t told_from;  // the first heartbeat that asks it to be ready
+  Instant limit;       // of the barrier
+  Instant answer_limit;
+  bool synced = false;
 };
 
 struct Vsd {
@@ -59,6 +62,9 @@ struct Vsd {
   Duration announce_gap{};
 
   std::optional<Handover> handover;
+  bool ready = false;  // to succeed the master, who has asked for that
+  // The same in the data path.
+  std::optional<Instant> succession_until;
   UnitId handed_to;  // we yield to it
   Instant yield_until{};
 
@@ -281,7 +287,7 @@ struct Member::Impl {
   void lapse(Vsd& v, const std::string& cause);
   void give_way(Vsd& v, const std::string& cause);
   void promote(Vsd& v, Cause why, const std::string& cause);
-  void step_down(Vsd& v, VsdState to, Cause why, std::string cause);
+  void step_down(Vsd& v, VsdState to, Cause why, std::string cause, Duration drain = Duration(0));
 
   // election.cc: who becomes master, who is primary backup.
   const Peer* living_master(const Vsd& v) const;
@@ -307,10 +313,18 @@ struct Member::Impl {
   void answer_wants(Vsd& v);
   bool handover_stands(Vsd& v);
   void begin_handover(Vsd& v, UnitId to, VsdState after, std::string cause, bool asked);
-  void finish_handover(Vsd& v);
+  bool successor_is_ready(const Vsd& v) const;
+  void pursue_handover(Vsd& v);
+  void give_up(const Vsd& v, const Handover& handover, std::string cause);
   void release_to(Vsd& v, UnitId to, VsdState after, std::string cause);
   void end_yield(Vsd& v, bool master_known);
   void leave();
+
+  // succession.cc: the same, seen by the successor.
+  const Peer* hands_to_us(const Vsd& v) const;
+  std::optional<Instant> succession(const Peer& master) const;
+  void prepare_to_succeed(Vsd& v);
+  void withdraw(Vsd& v);
 
   // conflict.cc
   void meet_other_masters(Vsd& v);

@@ -40,9 +40,11 @@ struct VsdAdvert {
   uint8_t priority = 100;     // lower wins
   bool wants_master = false;  // asks the master to hand over: preemption or `exec … mode master`
   bool in_sync = false;       // holds the RTOs of the VSD's master, or needs none
+  bool ready = false;         // a backup whom its master has asked to be: it takes what the master passes on
   uint64_t term = 0;          // the mastership's number; each takeover raises it
   UnitId handed_to{};         // a master that has just released the VSD names its successor; 0: nobody
   UnitId follows{};           // a backup: the master it follows; 0: none, or handed_to is set
+  UnitId handing_to{};        // a master that is about to release the VSD asks its successor to be ready
 
   bool operator==(const VsdAdvert&) const = default;
 };

@@ -252,7 +252,9 @@ bool ControlThread::carry_out_here(const core::Action& action) {
   } else if (const auto* grant = std::get_if<core::GrantLease>(&action)) {
     datapath_.grant_lease(grant->vsd, grant->until, grant->alone_grace, grant->term);
   } else if (const auto* revoke = std::get_if<core::RevokeLease>(&action)) {
-    datapath_.revoke_lease(revoke->vsd);
+    datapath_.revoke_lease(revoke->vsd, revoke->drain > Duration(0) ? io::now() + revoke->drain : Instant{});
+  } else if (const auto* succeed = std::get_if<core::Succeed>(&action)) {
+    datapath_.set_succession(succeed->vsd, succeed->until);
   } else if (const auto* news = std::get_if<core::Announce>(&action)) {
     announce(news->vsd);
   } else {

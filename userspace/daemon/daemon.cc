@@ -86,6 +86,7 @@ Status Daemon::start() {
   if (!datapath) return fail(datapath.error());
   datapath_ = std::move(*datapath);
   applier_ = std::make_unique<Applier>(*datapath_, *network_, events_);
+  data_link_kept_until_ = io::now() + config_.hb_interval * config_.hb_threshold;
   if (datapath_->adopted()) events_.add(EventId::k_adopted, "dir=" + options_.bpf_dir);
   if (!datapath_->sessions_supported()) events_.add(EventId::k_sessions_unsupported, "");
 
@@ -120,6 +121,8 @@ Status Daemon::start() {
     applier_->remove_all();
     return applied;
   }
+  finish_upgrade();
+  if (datapath_->adopted()) loop_->call_at(data_link_kept_until_, [this] { refresh_peer(); });
   network_watch_ = loop_->watch(network_->events_fd(), io::Loop::kReadable, [this] { on_links_changed(); });
   Result<std::unique_ptr<io::ControlServer>> server = io::ControlServer::listen(
       *loop_, options_.run_dir + "/nsrpd.sock",
@@ -167,6 +170,16 @@ void Daemon::adopt_earlier_run() {
   if (before) applier_->adopt(make_plan(*before, links_, down_vsds(*before)));
 }
 
+// Our programs are in place everywhere: nothing works on an earlier version's maps any more.
+void Daemon::finish_upgrade() {
+  const std::optional<unsigned> from = datapath_->upgraded_from();
+  if (!from) return;
+  const Result<size_t> left_out = datapath_->finish_upgrade();
+  events_.add(EventId::k_upgraded, "from=v" + std::to_string(*from) +
+                                       (left_out ? " left_out=" + std::to_string(*left_out)
+                                                 : " trouble=" + quote(left_out.error().message)));
+}
+
 Status Daemon::watch_signals() {
   sigset_t mask;
   sigemptyset(&mask);
@@ -211,10 +224,12 @@ void Daemon::begin_stop() {
   if (stopping_) return;
   stopping_ = true;
   sd_notify(0, "STOPPING=1");
+  if (options_.keep) return finish_stop();
   loop_->call_at(io::now() + kStopLimit, [this] { finish_stop(); });
   control_->begin_leave();
 }
 
+// With --keep the device stays what it is: the next run resumes within the lease, and the data path never stops.
 void Daemon::finish_stop() {
   server_.reset();
   control_.reset();  // nothing renews a lease from here on

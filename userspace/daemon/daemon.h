@@ -42,6 +42,7 @@ class Daemon {
   ControlCallbacks control_callbacks();
   Status load_config();
   void adopt_earlier_run();
+  void finish_upgrade();
   std::string applied_file() const { return options_.run_dir + "/applied.conf"; }
   Status watch_signals();
   void on_signal();
@@ -126,6 +127,7 @@ class Daemon {
   std::set<UnitId> differing_;  // members whose configuration has another checksum
   std::optional<kernel::DataLink> data_link_;
   std::string too_large_;  // interfaces whose packets do not fit it: the operator has been told
+  Instant data_link_kept_until_;
   std::optional<RtoPeer> rto_peer_;
   std::map<core::LinkIndex, std::function<void(const core::ProbesDone*, const std::string& refusal)>> probing_;
   std::string protection_ = "mode=none";                             // the operator has been told of it

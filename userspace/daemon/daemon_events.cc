@@ -32,6 +32,9 @@ void Daemon::on_action(const core::Action& action) {
   } else if (const auto* lost = std::get_if<core::PeerLost>(&action)) {
     events_.add(EventId::k_peer_lost, "peer=" + to_string(lost->unit) + " evidence=" + quote(lost->evidence));
     refresh_peer();
+  } else if (const auto* kept = std::get_if<core::HandoverGivenUp>(&action)) {
+    events_.add(EventId::k_handover_given_up, "vsd=" + std::to_string(kept->vsd.value) + " to=" + to_string(kept->to) +
+                                                  " cause=" + quote(kept->cause));
   } else if (const auto* conflict = std::get_if<core::Conflict>(&action)) {
     events_.add(EventId::k_master_conflict, "vsd=" + std::to_string(conflict->vsd.value) +
                                                 " other=" + to_string(conflict->other) +
@@ -62,6 +65,7 @@ void Daemon::on_state_changed(const core::StateChanged& change) {
 }
 
 void Daemon::on_barrier(VsdId vsd) {
+  std::erase_if(barriers_, [vsd](const auto& earlier) { return earlier.second == vsd; });  // of a switch given up
   const uint64_t barrier = next_barrier_++;
   barriers_[barrier] = vsd;
   rto_->begin_barrier(barrier);

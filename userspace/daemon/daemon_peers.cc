@@ -79,6 +79,8 @@ void Daemon::refresh_data_link(const ControlView& view, const core::PeerView* pa
       wanted = kernel::DataLink{link->second.ifindex, link->second.mac, address->mac};
     }
   }
+  // After a restart that of the former run serves until the peer was heard, or would have been.
+  if (!wanted && datapath_->adopted() && io::now() < data_link_kept_until_) return;
   data_link_ = wanted;
   if (Status set = datapath_->set_data_link(wanted, config_.cluster, config_.data_forwarding); !set) {
     events_.add(EventId::k_config_apply_failed, "cause=" + quote("data link: " + set.error().message));

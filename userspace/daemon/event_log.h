@@ -17,16 +17,18 @@ enum class Level : uint8_t { kInfo, kNotice, kWarning, kError };
 // X(id, name, level, what it means for the operator)
 #define NSRP_EVENTS(X)                                                                                              \
   X(100, started, kNotice, "the daemon runs")                                                                       \
-  X(101, stopping, kNotice, "a signal asked the daemon to stop; mastership is handed over first")                   \
+  X(101, stopping, kNotice, "a signal asked the daemon to stop; without --keep mastership is handed over first")    \
   X(102, stopped, kNotice, "the daemon has ended")                                                                  \
   X(103, adopted, kInfo, "maps and programs of an earlier run were taken over")                                     \
   X(104, realtime_refused, kWarning, "heartbeats run without real-time priority; they may be late on a busy box")   \
+  X(105, upgraded, kNotice, "maps of an earlier version's layout were taken over; how many entries found no room")  \
   X(110, config_changed, kInfo, "a command changed the configuration")                                              \
   X(111, config_saved, kInfo, "the configuration was written to its file")                                          \
   X(112, config_apply_failed, kError, "the kernel refused a part of the configuration")                             \
   X(113, record_failed, kError, "the file of --record cannot be written; recording has ended")                      \
   X(200, vsd_state, kNotice, "a VSD group of this device changed its state, and why")                               \
   X(201, master_conflict, kWarning, "another master was heard; one of the two steps down at once")                  \
+  X(202, handover_given_up, kWarning, "a planned switch did not take place; this device stays master")              \
   X(210, peer_up, kNotice, "a member of the cluster is heard")                                                      \
   X(211, peer_lost, kWarning, "a member is not heard any more; the evidence says on which links, for how long")     \
   X(220, ha_link_roles, kNotice, "the control or data link moved to another interface")                             \

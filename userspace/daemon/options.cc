@@ -33,7 +33,7 @@ std::string usage() {
          "no\n"
          "                         room in it is found by a sweep, later\n"
          "      --record FILE      write every input and answer of the election to FILE, to be played back\n"
-         "      --keep             on SIGTERM leave programs, maps, addresses and routes in place\n"
+         "      --keep             for a restart: SIGTERM leaves mastership, programs, maps, addresses, routes\n"
          "  -V, --version          print the version\n"
          "  -h, --help             print this\n"
          "Acts in the network namespace it is started in.\n";

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/rto_sessions.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <cstring>
 #include <unordered_set>
@@ -109,6 +111,26 @@ void RtoSessions::on_destroyed(const nsrp_tuple& key, Instant now, std::vector<n
   }
   ended.push_back(key);
   if (mastered) mirror_.on_local_end({key, VsdId{record->vsd}});
+}
+
+Status RtoSessions::loosen(rto::VsdSet lost) {
+  if (Status done = take_destroyed(); !done) return done;
+  Status first;
+  const Status read = table_->for_each([&](std::span<const kernel::SessionEntry> entries) {
+    std::vector<kernel::SessionEntry> own;
+    std::vector<uint32_t> known_status;
+    for (const kernel::SessionEntry& entry : entries) {
+      if (!contains(lost, entry.session) || entry.key.proto != IPPROTO_TCP) continue;
+      own.push_back(entry);
+      own.back().session.timeout_s += kRefreshSlackSeconds;
+      known_status.push_back(entry.session.ct_status);
+    }
+    if (own.empty()) return;
+    if (const auto done = conntrack_->install(own, kMinTimeoutSeconds, known_status); first && !done) {
+      first = fail(done.error());
+    }
+  });
+  return read ? first : read;
 }
 
 uint64_t RtoSessions::install(const rto::Install& wanted) {

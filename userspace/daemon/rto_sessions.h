@@ -35,6 +35,9 @@ class RtoSessions {
   // Called for each session told of that a helper of conntrack reads.
   void on_helped_flow(std::function<void(const nsrp_tuple&)> helped) { helped_ = std::move(helped); }
   std::optional<VsdId> vsd_of(const nsrp_tuple& key) const;  // of a session that is mirrored
+  // Conntrack here has followed the TCP windows of these VSDs and will miss what the next master forwards. Should they
+  // come back it must not take what it does not know for forged.
+  Status loosen(rto::VsdSet lost);
 
   // Each tells the mirror what it finds. drain_ring() returns the number of changes.
   size_t drain_ring();

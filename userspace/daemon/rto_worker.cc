@@ -363,7 +363,8 @@ void RtoWorker::Impl::set_mastered(rto::VsdSet vsds) {
   sessions->set_mastered(vsds);
   for (const auto& each : classes) each->set_mastered(vsds);
   carry_out(mirror.set_mastered(vsds));
-  if (!clear_on_inactive || lost.empty()) return;
+  if (lost.empty()) return;
+  if (!clear_on_inactive) return complain(sessions->loosen(lost));
   complain(sessions->clear(lost));
   carry_out(mirror.fetch());
 }

@@ -28,9 +28,11 @@ Json advert_json(const VsdAdvert& advert) {
   Json json{{"vsd", advert.vsd.value}, {"state", to_string(advert.state)}, {"priority", advert.priority}};
   if (advert.wants_master) json["wants_master"] = true;
   if (advert.in_sync) json["in_sync"] = true;
+  if (advert.ready) json["ready"] = true;
   json["term"] = advert.term;
   if (advert.handed_to != UnitId{}) json["handed_to"] = encode(advert.handed_to);
   if (advert.follows != UnitId{}) json["follows"] = encode(advert.follows);
+  if (advert.handing_to != UnitId{}) json["handing_to"] = encode(advert.handing_to);
   return json;
 }
 
@@ -40,9 +42,11 @@ VsdAdvert advert_from(const Json& json) {
                    .priority = json.at("priority").get<uint8_t>(),
                    .wants_master = json.value("wants_master", false),
                    .in_sync = json.value("in_sync", false),
+                   .ready = json.value("ready", false),
                    .term = json.at("term").get<uint64_t>()};
   if (json.contains("handed_to")) advert.handed_to = unit_from(json["handed_to"]);
   if (json.contains("follows")) advert.follows = unit_from(json["follows"]);
+  if (json.contains("handing_to")) advert.handing_to = unit_from(json["handing_to"]);
   return advert;
 }
 

@@ -33,7 +33,19 @@ struct Writer {
               {"alone_grace_ns", a.alone_grace.count()},
               {"term", a.term}}}};
   }
-  Json operator()(const RevokeLease& a) { return {{"revoke_lease", {{"vsd", a.vsd.value}}}}; }
+  Json operator()(const RevokeLease& a) {
+    Json json{{"vsd", a.vsd.value}};
+    if (a.drain.count() > 0) json["drain_ns"] = a.drain.count();
+    return {{"revoke_lease", json}};
+  }
+  Json operator()(const Succeed& a) {
+    Json json{{"vsd", a.vsd.value}};
+    if (a.from != UnitId{}) json.update({{"from", encode(a.from)}, {"until_ns", (a.until - origin).count()}});
+    return {{"succeed", json}};
+  }
+  Json operator()(const HandoverGivenUp& a) {
+    return {{"handover_given_up", {{"vsd", a.vsd.value}, {"to", encode(a.to)}, {"cause", a.cause}}}};
+  }
   Json operator()(const Announce& a) { return {{"announce", {{"vsd", a.vsd.value}}}}; }
   Json operator()(const StartBarrier& a) { return {{"start_barrier", {{"vsd", a.vsd.value}}}}; }
   Json operator()(const StateChanged& a) {

@@ -14,6 +14,7 @@
 #include "kernel/lease_table.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/map_table.h"
+#include "kernel/migration.h"
 #include "kernel/pins.h"
 #include "kernel/session_support.h"
 #include "kernel/tc_attach.h"
@@ -64,7 +65,20 @@ struct Datapath::Impl {
   bool sessions_supported = false;
   std::unique_ptr<BpfObjects> objects;
   std::unique_ptr<LeaseTable> leases;
+  std::optional<Migration> migration;
+  Result<size_t> migrated = size_t{0};
+
+  void migrate();
+  Migration::MapFd our_maps() const {
+    return [this](const std::string& name) { return objects->map_fd(name); };
+  }
 };
+
+void Datapath::Impl::migrate() {
+  if (!objects->adopted()) migration = Migration::find(pins);
+  if (!migration) return pins.remove_other_layouts();
+  migrated = migration->copy_all(our_maps());
+}
 
 Datapath::Datapath() = default;
 Datapath::~Datapath() = default;
@@ -85,6 +99,7 @@ Result<std::unique_ptr<Datapath>> Datapath::open(const DatapathOptions& options)
     return fail(objects.error());
   }
   impl.objects = std::move(*objects);
+  impl.migrate();
   auto leases = LeaseTable::map(impl.objects->map_fd("vsd_state"));
   if (!leases) return fail(leases.error());
   impl.leases = std::move(*leases);
@@ -92,8 +107,21 @@ Result<std::unique_ptr<Datapath>> Datapath::open(const DatapathOptions& options)
 }
 
 bool Datapath::adopted() const {
-  return impl_->objects->adopted();
+  return impl_->objects->adopted() || impl_->migration;
 }
+std::optional<unsigned> Datapath::upgraded_from() const {
+  return impl_->migration ? std::optional(impl_->migration->version()) : std::nullopt;
+}
+
+Result<size_t> Datapath::finish_upgrade() {
+  if (!impl_->migration) return size_t{0};
+  const Result<size_t> copied = impl_->migration->copy_new_sessions(impl_->our_maps());
+  impl_->migration.reset();
+  impl_->pins.remove_other_layouts();
+  if (!impl_->migrated || !copied) return impl_->migrated ? copied : impl_->migrated;
+  return *impl_->migrated + *copied;
+}
+
 bool Datapath::sessions_supported() const {
   return impl_->sessions_supported;
 }
@@ -174,8 +202,11 @@ Status Datapath::set_data_link(std::optional<DataLink> link, ClusterId cluster, 
 void Datapath::grant_lease(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept {
   impl_->leases->grant(vsd, until, alone_grace, term);
 }
-void Datapath::revoke_lease(VsdId vsd) noexcept {
-  impl_->leases->revoke(vsd);
+void Datapath::revoke_lease(VsdId vsd, Instant drain_until) noexcept {
+  impl_->leases->revoke(vsd, drain_until);
+}
+void Datapath::set_succession(VsdId vsd, Instant until) noexcept {
+  impl_->leases->succeed(vsd, until);
 }
 Lease Datapath::lease(VsdId vsd) const noexcept {
   return impl_->leases->read(vsd);

@@ -5,9 +5,10 @@
 //   (*datapath)->attach_traffic(ifindex);
 //   (*datapath)->grant_lease(vsd, now + 500ms, {}, term);
 //
-// Pinned maps of an earlier run with the same layout are adopted with their contents; other layouts are removed. The
-// programs stay attached when the process dies: that is what lets traffic live through a restart of the daemon.
-// Not thread-safe, except the lease functions, which are lock-free stores into mapped memory.
+// Pinned maps of an earlier run with the same layout are adopted with their contents. Of an earlier layout leases,
+// sessions and the data link are taken over. The programs stay attached when the process dies: that is what lets
+// traffic live through a restart of the daemon. Not thread-safe, except the lease functions, which are lock-free stores
+// into mapped memory.
 #pragma once
 
 #include <array>
@@ -87,7 +88,11 @@ class Datapath {
   static Result<std::unique_ptr<Datapath>> open(const DatapathOptions& options);
   ~Datapath();
 
-  bool adopted() const;             // maps of an earlier run were found
+  bool adopted() const;  // maps of an earlier run were found, or those of an earlier layout
+  // Set when contents came from an earlier layout, whose programs work on its own maps until ours have taken their
+  // place everywhere. Then finish_upgrade() fetches what has come meanwhile and removes the earlier layout's pins.
+  std::optional<unsigned> upgraded_from() const;
+  Result<size_t> finish_upgrade();  // how many entries found no room, or why not all could be read
   bool sessions_supported() const;  // tc programs can read conntrack here; otherwise no session is recorded
 
   // XDP natively where the driver can, generic otherwise; tc ingress and egress on clsact. Attaching twice replaces the
@@ -109,7 +114,10 @@ class Datapath {
   Status set_data_link(std::optional<DataLink> link, ClusterId cluster, bool data_forwarding);
 
   void grant_lease(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept;
-  void revoke_lease(VsdId vsd) noexcept;
+  void revoke_lease(VsdId vsd, Instant drain_until = {}) noexcept;  // what has come in may leave until then
+  // Until then what the peer passes on is taken, and the first such packet makes this box master here. The epoch: no
+  // more of that.
+  void set_succession(VsdId vsd, Instant until) noexcept;
   Lease lease(VsdId vsd) const noexcept;
 
   Result<Counters> counters() const;  // summed over CPUs

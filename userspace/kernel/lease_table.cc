@@ -49,14 +49,30 @@ void LeaseTable::grant(VsdId vsd, Instant until, Duration alone_grace, uint64_t 
   store(state.term, term);
   store(state.master_until_ns, until_ns);
   if (grace_ns == 0) store(state.alone_grace_ns, 0);
+  store(state.drain_until_ns, 0);
+  clear_succession(state);
 }
 
-void LeaseTable::revoke(VsdId vsd) noexcept {
+void LeaseTable::revoke(VsdId vsd, Instant drain_until) noexcept {
   if (vsd.value >= NSRP_MAX_VSDS) return;
   nsrp_vsd_state& state = states_[vsd.value];
+  store(state.drain_until_ns, to_ns(drain_until));
   store(state.master_until_ns, 0);
   store(state.alone_grace_ns, 0);
   store(state.peer_seen_ns, 0);
+  clear_succession(state);
+}
+
+void LeaseTable::succeed(VsdId vsd, Instant until) noexcept {
+  if (vsd.value >= NSRP_MAX_VSDS) return;
+  nsrp_vsd_state& state = states_[vsd.value];
+  if (to_ns(until) == 0) return clear_succession(state);
+  store(state.succession_until_ns, to_ns(until));
+}
+
+void LeaseTable::clear_succession(nsrp_vsd_state& state) noexcept {
+  store(state.succession_until_ns, 0);
+  store(state.took_ns, 0);
 }
 
 Lease LeaseTable::read(VsdId vsd) const noexcept {

@@ -17,11 +17,13 @@ class LeaseTable {
   LeaseTable& operator=(const LeaseTable&) = delete;
 
   void grant(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept;
-  void revoke(VsdId vsd) noexcept;
+  void revoke(VsdId vsd, Instant drain_until) noexcept;
+  void succeed(VsdId vsd, Instant until) noexcept;
   Lease read(VsdId vsd) const noexcept;
 
  private:
   LeaseTable(nsrp_vsd_state* states, size_t bytes) : states_(states), bytes_(bytes) {}
+  static void clear_succession(nsrp_vsd_state& state) noexcept;
 
   nsrp_vsd_state* states_;
   size_t bytes_;

@@ -60,34 +60,40 @@ void unlink_all(const fs::path& dir) {
   for (const fs::path& entry : entries) (void)::unlink(entry.c_str());
 }
 
-void remove_other_layouts(const fs::path& root, const fs::path& ours) {
-  std::error_code ignored;
-  std::vector<fs::path> others;
-  for (const fs::directory_entry& entry : fs::directory_iterator(root, ignored))
-    if (entry.path() != ours && is_layout_name(entry.path().filename().string())) others.push_back(entry.path());
-  for (const fs::path& other : others) {
-    unlink_all(other);
-    (void)::rmdir(other.c_str());
-  }
-}
-
 }  // namespace
 
 Pins::Pins(std::string bpf_dir)
-    : root_(fs::path(bpf_dir).lexically_normal().string()),
-      dir_((fs::path(root_) / ("v" + std::to_string(int{NSRP_ABI_VERSION}))).string()) {}
+    : root_(fs::path(bpf_dir).lexically_normal().string()), dir_(dir_of(NSRP_ABI_VERSION)) {}
+
+std::string Pins::dir_of(unsigned version) const {
+  return (fs::path(root_) / ("v" + std::to_string(version))).string();
+}
 
 Status Pins::prepare() const {
   if (Status ready = ensure_bpffs(root_); !ready) return ready;
   std::error_code error;
   fs::create_directories(dir_, error);
   if (error) return fail("cannot create " + dir_ + ": " + error.message());
-  remove_other_layouts(root_, dir_);
   return {};
+}
+
+void Pins::remove_other_layouts() const {
+  std::error_code ignored;
+  std::vector<fs::path> others;
+  for (const fs::directory_entry& entry : fs::directory_iterator(root_, ignored))
+    if (entry.path() != dir_ && is_layout_name(entry.path().filename().string())) others.push_back(entry.path());
+  for (const fs::path& other : others) {
+    unlink_all(other);
+    (void)::rmdir(other.c_str());
+  }
 }
 
 UniqueFd Pins::open_map(const std::string& name) const {
   return UniqueFd(bpf_obj_get((fs::path(dir_) / name).c_str()));
+}
+
+UniqueFd Pins::open_earlier_map(unsigned version, const std::string& name) const {
+  return UniqueFd(bpf_obj_get((fs::path(dir_of(version)) / name).c_str()));
 }
 
 Status Pins::pin(const std::string& path, int fd) const {

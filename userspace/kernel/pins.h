@@ -13,9 +13,11 @@ class Pins {
  public:
   explicit Pins(std::string bpf_dir);
 
-  // Makes the directories (mounting bpffs at /sys/fs/bpf when it is missing there) and removes those of other layouts.
+  // Makes the directories (mounting bpffs at /sys/fs/bpf when it is missing there).
   Status prepare() const;
   UniqueFd open_map(const std::string& name) const;  // invalid when it is not there
+  UniqueFd open_earlier_map(unsigned version, const std::string& name) const;
+  void remove_other_layouts() const;
   // Both replace what has the name.
   Status pin_map(const std::string& name, int fd) const;
   Status pin_program(const std::string& name, int fd) const;
@@ -26,6 +28,7 @@ class Pins {
 
  private:
   Status pin(const std::string& path, int fd) const;
+  std::string dir_of(unsigned version) const;
 
   std::string root_, dir_;
 };

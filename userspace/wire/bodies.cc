@@ -23,17 +23,18 @@ static_assert(kHeadBytes + kProbeBytes >= kMinEthernetBytes);
 
 enum BodyFlags : uint8_t { kLeaving = 1, kRtoEnabled = 2 };
 constexpr uint8_t kRelayed = 0x80;  // among the links of a hearing
-enum VsdFlags : uint8_t { kWantsMaster = 1, kInSync = 2, kFollows = 4 };
+enum VsdFlags : uint8_t { kWantsMaster = 1, kInSync = 2, kFollows = 4, kHandsOver = 8, kReady = 16 };
 
 void encode_vsd(Writer& out, const core::VsdAdvert& vsd) {
-  const bool follows = vsd.handed_to.value == 0 && vsd.follows.value != 0;
+  const bool hands_over = vsd.handed_to.value == 0 && vsd.handing_to.value != 0;
+  const bool follows = vsd.handed_to.value == 0 && !hands_over && vsd.follows.value != 0;
   out.number(vsd.vsd.value);
   out.number(static_cast<uint8_t>(vsd.state));
   out.number(vsd.priority);
   out.number(static_cast<uint8_t>((vsd.wants_master ? kWantsMaster : 0) | (vsd.in_sync ? kInSync : 0) |
-                                  (follows ? kFollows : 0)));
+                                  (follows ? kFollows : 0) | (hands_over ? kHandsOver : 0) | (vsd.ready ? kReady : 0)));
   out.number(vsd.term);
-  out.unit(follows ? vsd.follows : vsd.handed_to);
+  out.unit(hands_over ? vsd.handing_to : follows ? vsd.follows : vsd.handed_to);
 }
 
 std::optional<core::VsdAdvert> decode_vsd(Reader& in) {
@@ -46,15 +47,17 @@ std::optional<core::VsdAdvert> decode_vsd(Reader& in) {
   const UnitId named = in.unit();
   const bool state_known = state >= static_cast<uint8_t>(core::VsdState::kInitial) &&
                            state <= static_cast<uint8_t>(core::VsdState::kInoperable);
-  const bool follows = (flags & kFollows) != 0;
-  if (vsd.vsd.value >= kMaxVsds || !state_known || vsd.priority == 0 || vsd.priority > 254 ||
-      (flags & ~(kWantsMaster | kInSync | kFollows)) != 0 || (follows && named.value == 0)) {
+  const bool follows = (flags & kFollows) != 0, hands_over = (flags & kHandsOver) != 0;
+  constexpr unsigned kKnown = kWantsMaster | kInSync | kFollows | kHandsOver | kReady;
+  if (vsd.vsd.value >= kMaxVsds || !state_known || vsd.priority == 0 || vsd.priority > 254 || (flags & ~kKnown) != 0 ||
+      (follows && hands_over) || ((follows || hands_over) && named.value == 0)) {
     return std::nullopt;
   }
   vsd.state = static_cast<core::VsdState>(state);
   vsd.wants_master = (flags & kWantsMaster) != 0;
   vsd.in_sync = (flags & kInSync) != 0;
-  (follows ? vsd.follows : vsd.handed_to) = named;
+  vsd.ready = (flags & kReady) != 0;
+  (hands_over ? vsd.handing_to : follows ? vsd.follows : vsd.handed_to) = named;
   return vsd;
 }
 

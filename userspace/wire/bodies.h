@@ -10,8 +10,8 @@
 //   38  2  hb-interval in ms                      48  .  VSD entries, then hearings
 //   40  1  hb-threshold
 //
-// A VSD entry, 18 bytes: VSD id, state, priority, flags (1 wants master, 2 in sync, 4 the unit is followed), term (8),
-// unit (6) the VSD was handed to, or is followed.
+// A VSD entry, 18 bytes: VSD id, state, priority, flags (1 wants master, 2 in sync, 4 the unit is followed, 8 it is
+// asked to be ready, 16 ready), term (8), unit (6) the VSD was handed to, or that is followed or asked.
 // A hearing, 23 bytes: unit (6), epoch (4), sequence (4), silence in us (4), forgiven in us (4), links (1 bit each; bit
 // 7: relayed).
 #pragma once

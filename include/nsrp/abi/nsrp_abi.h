@@ -29,7 +29,7 @@ typedef unsigned long long nsrp_u64;
 #endif
 
 enum {
-	NSRP_ABI_VERSION = 2,
+	NSRP_ABI_VERSION = 3,
 	NSRP_MAX_VSDS = 64,         /* VSD ids 0..63 */
 	NSRP_MAX_INTERFACES = 256,  /* traffic and HA interfaces with our programs */
 	NSRP_MAX_VSIS = 4094,       /* one VID each */
@@ -55,12 +55,20 @@ enum {
  * sets alone_grace_ns; the HA program stamps peer_seen_ns on the first heartbeat frame that arrives after a renewal
  * (the daemon clears it when it renews), so that a box whose daemon has died stops being master by itself soon
  * after a peer appears.
+ *
+ * A planned switch passes through two more states. Until succession_until_ns this box takes what the peer, a master
+ * about to hand the VSD over, passes on; the first such packet, noted in took_ns, makes it master in the data path
+ * before its daemon has heard of it. Until drain_until_ns what a former master had let in still gets out.
  */
 struct nsrp_vsd_state {
 	nsrp_u64 master_until_ns; /* 0: not master */
 	nsrp_u64 alone_grace_ns;  /* 0: the second condition does not apply */
 	nsrp_u64 peer_seen_ns;    /* written by XDP, cleared by the daemon */
 	nsrp_u64 term;            /* the mastership's number in the election; informative */
+	nsrp_u64 succession_until_ns; /* 0: no successor */
+	nsrp_u64 took_ns;         /* written by XDP, cleared by the daemon */
+	nsrp_u64 drain_until_ns;  /* 0: nothing to drain */
+	nsrp_u64 pad;
 };
 
 enum nsrp_vsi_flags {
@@ -254,7 +262,9 @@ struct nsrp_fragment {
 	X(rx_drop_data_link_mtu, "frames of a VSD mastered elsewhere, dropped: too long for the data link") \
 	X(rx_fragment_unknown, "later fragments whose first one has not passed here: only their addresses count") \
 	X(tx_drop_refusal, "resets and port unreachables of this box's own stack for sessions that stand, dropped") \
-	X(rx_tagged, "frames with a VLAN tag, or several, left to the VLAN device on top")
+	X(rx_tagged, "frames with a VLAN tag, or several, left to the VLAN device on top") \
+	X(dl_succeeded, "VSDs taken over by a packet their master passed on, before its word for it came") \
+	X(tx_drained, "frames that were in the stack when their VSD was handed over, sent with the interface's own MAC")
 
 enum nsrp_counter {
 #define NSRP_X(name, text) NSRP_CNT_##name,
@@ -269,7 +279,7 @@ struct nsrp_meta {
 	nsrp_u32 vid;
 };
 
-NSRP_STATIC_ASSERT(sizeof(struct nsrp_vsd_state) == 32, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_vsd_state) == 64, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_vsi) == 16, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_mac_key) == 12, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_vsd_key) == 8, "layout");

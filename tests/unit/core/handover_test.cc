@@ -43,6 +43,121 @@ TEST_CASE("the master gives the VSD up in this order: revoke, say so, heartbeat 
   CHECK(said.vsds[0].state == VsdState::kBackup);
 }
 
+TEST_CASE("a planned switch has no moment in which nobody takes packets, and none in which two do") {
+  for (const bool stops : {false, true}) {
+    CAPTURE(stops);
+    Pair pair;
+    bool taken = true;
+    pair.world.after_event = [&] { taken &= pair.world.forwards(pair.a) != pair.world.forwards(pair.b); };
+    if (stops) {
+      pair.world.leave(pair.a);
+    } else {
+      REQUIRE(pair.world.command(pair.a, kVsd0, ModeCommand::kBackup));
+    }
+    pair.world.run_for(seconds(2));
+    CHECK(pair.world.state(pair.b) == VsdState::kMaster);
+    CHECK(taken);
+  }
+}
+
+TEST_CASE("the master asks its successor to be ready, and releases the VSD when it is") {
+  Pair pair;
+  pair.world.barrier = [](NodeId) { return milliseconds(0); };
+  REQUIRE(pair.world.command(pair.a, kVsd0, ModeCommand::kBackup));
+  CHECK(pair.world.happened<SendHeartbeat>(pair.a).back().second.heartbeat.vsds[0].handing_to == UnitId{0xb1});
+  CHECK(pair.world.state(pair.a) == VsdState::kMaster);
+  pair.world.run_until_true(seconds(1), [&] { return !pair.world.happened<Succeed>(pair.b).empty(); });
+  const Succeed succeeds = pair.world.happened<Succeed>(pair.b).front().second;
+  CHECK(succeeds.from == UnitId{0xa1});
+  CHECK(succeeds.until == pair.world.now_at(pair.b) + kLease);
+  CHECK(pair.world.happened<SendHeartbeat>(pair.b).back().second.heartbeat.vsds[0].ready);
+  CHECK(pair.world.state(pair.a) == VsdState::kMaster);
+  pair.world.run_for(milliseconds(1));
+  CHECK(pair.roles(VsdState::kPrimaryBackup, VsdState::kMaster));
+  const auto revoked = pair.world.happened<RevokeLease>(pair.a);
+  REQUIRE(revoked.size() == 1);
+  CHECK(revoked[0].second.drain == Member::kDrain);
+}
+
+TEST_CASE("the word that the VSD is released may be lost: the successor's data path needs only a packet") {
+  Pair pair;
+  pair.world.barrier = [](NodeId) { return milliseconds(20); };
+  REQUIRE(pair.world.command(pair.a, kVsd0, ModeCommand::kBackup));
+  pair.world.run_for(milliseconds(10));
+  pair.world.cut_all(pair.a, pair.b);
+  pair.world.run_for(milliseconds(11));
+  CHECK(pair.world.state(pair.a) != VsdState::kMaster);
+  CHECK(pair.world.state(pair.b) != VsdState::kMaster);
+  CHECK(pair.world.took_over(pair.b));
+  pair.world.after_event = [&] { REQUIRE_FALSE((pair.world.forwards(pair.a) && pair.world.forwards(pair.b))); };
+  pair.world.run_for(kLease - milliseconds(15));
+  CHECK_FALSE(pair.world.took_over(pair.b));
+  pair.world.run_for(kSilence);
+  CHECK(pair.world.state(pair.b) == VsdState::kMaster);
+}
+
+TEST_CASE("when the master dies on its way out the successor's data path goes on") {
+  Pair pair;
+  pair.world.barrier = [](NodeId) { return milliseconds(20); };
+  REQUIRE(pair.world.command(pair.a, kVsd0, ModeCommand::kBackup));
+  pair.world.run_until_true(seconds(1), [&] { return pair.world.state(pair.a) != VsdState::kMaster; });
+  pair.world.kill(pair.a);
+  CHECK(pair.world.took_over(pair.b));
+}
+
+TEST_CASE("a handover that is called off ends the successor's readiness") {
+  FailBack test(device(0xa1, 50, true));
+  test.world.barrier = [](NodeId) { return milliseconds(900); };
+  test.world.run_until_true(seconds(3), [&] { return !test.world.happened<Succeed>(test.a).empty(); });
+  MemberSettings modest = test.world.settings(test.a);
+  modest.vsds[0].preempt = false;
+  test.world.set_settings(test.a, modest);
+  test.world.run_for(kInterval);
+  CHECK(test.world.state(test.b) == VsdState::kMaster);
+  CHECK(test.world.happened<Succeed>(test.a).back().second.from == UnitId{});
+  CHECK_FALSE(test.world.happened<SendHeartbeat>(test.a).back().second.heartbeat.vsds[0].ready);
+  CHECK(test.world.happened<HandoverGivenUp>(test.b).size() == 1);
+}
+
+TEST_CASE("a successor that does not answer is handed nothing, and the operator learns why") {
+  Solo solo(device(0xb1, 50));
+  const Heartbeat silent = solo.heard(0xa1, VsdState::kPrimaryBackup, 100, 0);
+  solo.hears_for(seconds(3), silent);
+  REQUIRE(solo.state() == VsdState::kMaster);
+  REQUIRE(solo.world.command(solo.node, kVsd0, ModeCommand::kBackup));
+  solo.hears_for(Member::kHandoverLimit + milliseconds(100), silent);
+  CHECK(solo.state() == VsdState::kMaster);
+  const auto kept = solo.world.happened<HandoverGivenUp>(solo.node);
+  REQUIRE(kept.size() == 1);
+  CHECK(contains(kept[0].second.cause, "does not answer"));
+  CHECK(solo.said().vsds[0].handing_to == UnitId{});
+}
+
+TEST_CASE("a device that stops hands over to a successor that does not answer, too") {
+  Solo solo(device(0xb1, 50));
+  const Heartbeat silent = solo.heard(0xa1, VsdState::kPrimaryBackup, 100, 0);
+  solo.hears_for(seconds(3), silent);
+  REQUIRE(solo.state() == VsdState::kMaster);
+  solo.world.leave(solo.node);
+  solo.hears_for(Member::kHandoverLimit + milliseconds(100), silent);
+  CHECK(solo.said().vsds[0].handed_to == UnitId{0xa1});
+  CHECK(contains(solo.world.happened<StateChanged>(solo.node).back().second.cause, "not answered"));
+}
+
+TEST_CASE("with a third member alive a packet proves nothing: the switch waits for the heartbeat") {
+  World world;
+  std::vector<NodeId> nodes;
+  for (const auto& [unit, priority] : {std::pair(0xa1, 50), std::pair(0xb1, 80), std::pair(0xc1, 100)}) {
+    nodes.push_back(world.add(device(static_cast<uint64_t>(unit), static_cast<uint8_t>(priority))));
+    world.start(nodes.back());
+  }
+  world.run_for(seconds(3));
+  REQUIRE(world.command(nodes[0], kVsd0, ModeCommand::kBackup));
+  world.run_for(milliseconds(100));
+  CHECK(world.state(nodes[1]) == VsdState::kMaster);
+  for (const NodeId node : nodes) CHECK(world.happened<Succeed>(node).empty());
+}
+
 TEST_CASE("preemption waits for the hold-down time") {
   FailBack test(device(0xa1, 50, true, seconds(3)));
   test.world.run_for(kHold + seconds(3) - milliseconds(1));

@@ -59,6 +59,20 @@ TEST_CASE("of the successor and the master that is followed, the successor is to
   CHECK(decoded(encode(body))->heartbeat.vsds[0].follows == UnitId{0});
 }
 
+TEST_CASE("the member that a master is about to hand over to, and its answer, are said in the same place") {
+  HeartbeatBody body = example_body(2);
+  body.heartbeat.vsds[0].follows = {};
+  body.heartbeat.vsds[0].handed_to = {};
+  body.heartbeat.vsds[0].handing_to = UnitId{5};
+  body.heartbeat.vsds[1].handed_to = {};
+  body.heartbeat.vsds[1].follows = UnitId{6};
+  body.heartbeat.vsds[1].ready = true;
+  CHECK(decoded(encode(body)) == body);
+  Bytes both = encode(body);
+  both[48 + 3] |= 4;  // and is followed
+  CHECK_FALSE(decoded(both));
+}
+
 TEST_CASE("the heartbeat's offsets are those of docs/protocol.md") {
   const Bytes bytes = encode(example_body());
   CHECK(bytes.size() == 48 + 2 * 18 + 23);
