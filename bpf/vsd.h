@@ -8,22 +8,24 @@
 /* The daemon stores to this memory while we read it; one load per field, and no second look. */
 #define NSRP_READ_ONCE(field) (*(const volatile __typeof__(field) *)&(field))
 
-static __always_inline int nsrp_masters(nsrp_u32 vsd)
+static __always_inline int nsrp_masters_at(nsrp_u32 vsd, nsrp_u64 now)
 {
 	const struct nsrp_vsd_state *state = bpf_map_lookup_elem(&vsd_state, &vsd);
-	nsrp_u64 until, seen, grace, now;
+	nsrp_u64 until, seen, grace;
 
 	if (!state)
 		return 0;
 	until = NSRP_READ_ONCE(state->master_until_ns);
-	if (!until)
-		return 0;
-	now = bpf_ktime_get_ns();
 	if (now >= until)
 		return 0;
 	seen = NSRP_READ_ONCE(state->peer_seen_ns);
 	grace = NSRP_READ_ONCE(state->alone_grace_ns);
 	return seen == 0 || grace == 0 || now < seen + grace;
+}
+
+static __always_inline int nsrp_masters(nsrp_u32 vsd)
+{
+	return nsrp_masters_at(vsd, bpf_ktime_get_ns());
 }
 
 /* A heartbeat of the peer has arrived: the grace of every lease that was granted to a lonely box starts now.

@@ -10,6 +10,7 @@ PLACES = {
     "nsrpd": "userspace/daemon/nsrpd",
     "nsrp": "userspace/cli/nsrp",
     "nsrp-traffic": "tools/traffic/nsrp-traffic",
+    "nsrp-datapath-bench": "tools/datapath/nsrp-datapath-bench",
     "golden_player": "tests/golden/golden_player",
     "pass.bpf.o": "tools/nsrplab/pass.bpf.o",
 }

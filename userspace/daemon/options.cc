@@ -13,7 +13,7 @@ std::string usage() {
          "  -c, --config FILE      configuration file (default /etc/nsrp/nsrp.conf)\n"
          "  -r, --run-dir DIR      control socket and lock file (default /run/nsrp)\n"
          "  -b, --bpf-dir DIR      where maps and programs are pinned (default /sys/fs/bpf/nsrp)\n"
-         "      --max-sessions N   size of the session map (default 262144, at most 16777216)\n"
+         "      --max-sessions N   size of the session map, whatever the configuration says (at most 16777216)\n"
          "      --record FILE      write every input and answer of the election to FILE, to be played back\n"
          "      --keep             on SIGTERM leave programs, maps, addresses and routes in place\n"
          "  -V, --version          print the version\n"

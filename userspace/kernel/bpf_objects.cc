@@ -92,6 +92,9 @@ Status BpfObjects::open(const BpfObjectOptions& options) {
       if (map == nullptr || bpf_map__set_max_entries(map, options.max_sessions) != 0)
         return fail("the session table cannot have " + std::to_string(options.max_sessions) + " entries");
     }
+    bpf_map* flows = bpf_object__find_map_by_name(object, "fast_flows");
+    if (flows != nullptr && bpf_map__set_max_entries(flows, 2 * options.max_sessions) != 0)
+      return fail("the fast path cannot have " + std::to_string(2 * options.max_sessions) + " entries");
   }
   return {};
 }
