@@ -24,6 +24,7 @@ enum {
 	NSRP_IPS_SEEN_REPLY = 1 << 1,
 	NSRP_IPS_ASSURED = 1 << 2,
 	NSRP_IPS_CONFIRMED = 1 << 3,
+	NSRP_IPS_SEQ_ADJUST = 1 << 6,
 	NSRP_IPS_DYING = 1 << 9,
 	NSRP_IPS_TEMPLATE = 1 << 11,
 	NSRP_TCP_ESTABLISHED = 3,
@@ -68,17 +69,28 @@ union nf_conntrack_proto {
 	struct ip_ct_tcp tcp;
 };
 
+/* Offsets of the extensions an entry has; the first is that of a helper. */
+struct nf_ct_ext {
+	nsrp_u8 offset[1];
+};
+
 struct nf_conn {
 	nsrp_u32 timeout;
 	struct nf_conntrack_zone zone;
 	struct nf_conntrack_tuple_hash tuplehash[2];
 	unsigned long status;
 	nsrp_u32 mark;
+	struct nf_ct_ext *ext;
 	union nf_conntrack_proto proto;
+};
+
+struct dst_entry {
+	unsigned long _metrics;
 };
 
 struct sk_buff {
 	unsigned long _nfct;
+	unsigned long _skb_refdst;
 };
 
 #pragma clang attribute pop
@@ -123,6 +135,37 @@ static __always_inline nsrp_u32 nsrp_ct_mark(const struct nf_conn *ct)
 	if (bpf_core_field_exists(ct->mark))
 		nsrp_ct_read(&mark, &ct->mark);
 	return mark;
+}
+
+/* Whether its packets have to pass conntrack one by one: a helper reads them, or sequence numbers are mended.
+ */
+static __always_inline int nsrp_ct_reads_packets(const struct nf_conn *ct, nsrp_u32 status)
+{
+	const struct nf_ct_ext *ext = 0;
+	nsrp_u8 helper = 0;
+
+	nsrp_ct_read(&ext, &ct->ext);
+	if (ext)
+		nsrp_ct_read(&helper, &ext->offset);
+	return helper || (status & NSRP_IPS_SEQ_ADJUST);
+}
+
+/* The MTU set on the route this packet takes, or 0. */
+static __always_inline nsrp_u32 nsrp_route_mtu(struct __sk_buff *skb)
+{
+	enum { MTU = 2 }; /* RTAX_MTU; numbers start at 1 */
+	const struct sk_buff *kernel_skb = (const void *)skb;
+	unsigned long tagged = 0, metrics = 0;
+	nsrp_u32 mtu = 0;
+
+	nsrp_ct_read(&tagged, &kernel_skb->_skb_refdst);
+	if (!(tagged & ~1ul)) /* the low bit says who holds it */
+		return 0;
+	nsrp_ct_read(&metrics, &((const struct dst_entry *)(tagged & ~1ul))->_metrics);
+	metrics &= ~3ul;
+	if (metrics)
+		bpf_probe_read_kernel(&mtu, sizeof(mtu), (const nsrp_u32 *)metrics + MTU - 1);
+	return mtu;
 }
 
 /* Conntrack counts in jiffies, 32 bits of them. */

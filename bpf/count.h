@@ -5,13 +5,18 @@
 
 #include "maps.h"
 
-static __always_inline void nsrp_count(enum nsrp_counter which)
+static __always_inline void nsrp_count_more(enum nsrp_counter which, nsrp_u64 more)
 {
 	nsrp_u32 key = which;
 	nsrp_u64 *value = bpf_map_lookup_elem(&counters, &key);
 
 	if (value)
-		*value += 1;
+		*value += more;
+}
+
+static __always_inline void nsrp_count(enum nsrp_counter which)
+{
+	nsrp_count_more(which, 1);
 }
 
 #endif

@@ -70,7 +70,7 @@ struct {
 	__type(value, struct nsrp_fragment);
 } fragments SEC(".maps");
 
-/* How many entries these two really have is said when they are made. */
+/* How many entries these two and fast_flows really have is said when they are made. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, NSRP_DEFAULT_MAX_SESSIONS);
@@ -84,6 +84,37 @@ struct {
 	__type(key, struct nsrp_tuple);
 	__type(value, struct nsrp_tuple);
 } reply_index SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, nsrp_u32);
+	__type(value, struct nsrp_fast_config);
+} fast_config SEC(".maps");
+
+/* Two for each session, of which only busy ones need any: memory is taken as they come. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2 * NSRP_DEFAULT_MAX_SESSIONS);
+	__type(key, struct nsrp_tuple);
+	__type(value, struct nsrp_fast_flow);
+} fast_flows SEC(".maps");
+
+/* Interfaces that XDP can send to, by ifindex. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, NSRP_MAX_INTERFACES);
+	__type(key, nsrp_u32);
+	__type(value, nsrp_u32);
+} fast_ports SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NSRP_MAX_INTERFACES);
+	__type(key, struct nsrp_vlan_key);
+	__type(value, nsrp_u32);
+} vlan_devices SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

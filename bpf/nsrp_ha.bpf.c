@@ -7,6 +7,7 @@
 #include <linux/pkt_cls.h>
 
 #include "datalink.h"
+#include "fastpath.h"
 
 /* What every NSRP frame begins with, whatever its version (docs/protocol.md). */
 struct nsrp_frame_head {
@@ -39,11 +40,13 @@ static __always_inline int nsrp_take_from_peer(struct xdp_md *ctx, const nsrp_u8
 {
 	struct nsrp_vlan_frame *frame = (void *)(long)ctx->data;
 	struct nsrp_arrival in = {.ctx = ctx, .end = (void *)(long)ctx->data_end};
+	struct nsrp_fast_packet packet = {};
 	const struct nsrp_vsi *vsi;
 	struct nsrp_meta *meta;
 	nsrp_u8 source[6] __attribute__((aligned(2))), vmac[6] __attribute__((aligned(2)));
 	struct ethhdr *eth;
 	nsrp_u32 vid;
+	int verdict;
 
 	if ((void *)(frame + 1) > (void *)(long)ctx->data_end)
 		return nsrp_drop(NSRP_CNT_dl_drop_malformed);
@@ -61,6 +64,17 @@ static __always_inline int nsrp_take_from_peer(struct xdp_md *ctx, const nsrp_u8
 	if (!vsi)
 		return XDP_DROP;
 	nsrp_copy_mac(vmac, vsi->vmac);
+	packet.l3 = frame + 1;
+	packet.end = in.end;
+	packet.ifindex = vsi->ifindex;
+	packet.l2_bytes = sizeof(*frame);
+	packet.ethertype = in.ethertype;
+	verdict = nsrp_fast_forward(ctx, &packet);
+	if (verdict != XDP_PASS) {
+		if (verdict == XDP_REDIRECT)
+			nsrp_count(NSRP_CNT_fast_crossed);
+		return verdict;
+	}
 	/* A driver without room for metadata leaves the whole work to nsrp_ha_tc, which sees the tag then. */
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
 		return XDP_PASS;

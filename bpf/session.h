@@ -11,6 +11,7 @@
 
 #include "conntrack.h"
 #include "count.h"
+#include "fastpath_permit.h"
 #include "flow.h"
 
 struct {
@@ -205,6 +206,7 @@ static __always_inline void nsrp_record_flow(const struct nf_conn *ct, nsrp_u32 
 	if (session && !nsrp_same_tuple(&session->reply, &reply)) {
 		struct nsrp_tuple old = session->reply;
 
+		nsrp_fast_revoke(&key, &old);
 		generation = session->generation; /* records never go backwards, also for the peer's copy */
 		bpf_map_delete_elem(&reply_index, &old);
 		session = 0;
@@ -246,10 +248,10 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 					       nsrp_u8 vsd)
 {
 	struct nsrp_wire wire = {};
-	struct nsrp_tuple key = {};
+	struct nsrp_tuple key = {}, incoming = {};
 	struct nsrp_session *session;
 	const struct nf_conn *ct;
-	int is_reply = 0, fresh_look = 0, due = 0;
+	int is_reply = 0, fresh_look = 0, due = 0, wants_permit = 0;
 	nsrp_u32 status;
 	nsrp_u64 now;
 
@@ -271,7 +273,12 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 		else
 			due = now - session->exported_ns > NSRP_EXPORT_EVERY_NS;
 		fresh_look = due || from_peer || (wire.tcp_flags & NSRP_TCP_SYN);
-		if (!fresh_look) {
+		incoming = is_reply ? session->reply : key;
+		if (wire.tcp_flags)
+			nsrp_fast_revoke(&key, &session->reply);
+		else
+			wants_permit = session->vsd == vsd && nsrp_fast_wants_permit(&incoming, now);
+		if (!fresh_look && !wants_permit) {
 			if ((session->flags & NSRP_SESSION_SETTLED) && !wire.tcp_flags)
 				return;
 			if (wire.swapped.proto != IPPROTO_TCP && !seen_long_ago && !first_reply)
@@ -289,6 +296,8 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 		nsrp_export(&key, session, now);
 		nsrp_count(NSRP_CNT_session_updated);
 	}
+	if (wants_permit && (session->flags & NSRP_SESSION_SETTLED) && !nsrp_ct_reads_packets(ct, status))
+		session->flags |= nsrp_fast_grant(skb, eth, &incoming, &wire.swapped, vsd, now);
 }
 
 #endif

@@ -12,13 +12,10 @@
 /* The daemon stores to this memory while we read it; one load per field, and no second look. */
 #define NSRP_READ_ONCE(field) (*(const volatile __typeof__(field) *)&(field))
 
-static __always_inline int nsrp_lease_in_force(const struct nsrp_vsd_state *state)
+static __always_inline int nsrp_lease_in_force(const struct nsrp_vsd_state *state, nsrp_u64 now)
 {
-	nsrp_u64 until = NSRP_READ_ONCE(state->master_until_ns), seen, grace, now;
+	nsrp_u64 until = NSRP_READ_ONCE(state->master_until_ns), seen, grace;
 
-	if (!until)
-		return 0;
-	now = bpf_ktime_get_ns();
 	if (now >= until)
 		return 0;
 	seen = NSRP_READ_ONCE(state->peer_seen_ns);
@@ -26,16 +23,20 @@ static __always_inline int nsrp_lease_in_force(const struct nsrp_vsd_state *stat
 	return seen == 0 || grace == 0 || now < seen + grace;
 }
 
-static __always_inline int nsrp_masters(nsrp_u32 vsd)
+static __always_inline int nsrp_masters_at(nsrp_u32 vsd, nsrp_u64 now)
 {
 	const struct nsrp_vsd_state *state = bpf_map_lookup_elem(&vsd_state, &vsd);
 
 	if (!state)
 		return 0;
-	if (nsrp_lease_in_force(state))
+	if (nsrp_lease_in_force(state, now))
 		return 1;
-	return NSRP_READ_ONCE(state->took_ns) &&
-	       bpf_ktime_get_ns() < NSRP_READ_ONCE(state->succession_until_ns);
+	return NSRP_READ_ONCE(state->took_ns) && now < NSRP_READ_ONCE(state->succession_until_ns);
+}
+
+static __always_inline int nsrp_masters(nsrp_u32 vsd)
+{
+	return nsrp_masters_at(vsd, bpf_ktime_get_ns());
 }
 
 /* The VSD was handed over a moment ago: what had come in before goes its way. */

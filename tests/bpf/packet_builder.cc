@@ -161,6 +161,20 @@ PacketBuilder& PacketBuilder::udp(uint16_t source_port, uint16_t destination_por
   return *this;
 }
 
+PacketBuilder& PacketBuilder::tcp(uint16_t source_port, uint16_t destination_port, uint8_t flags) {
+  protocol_ = IPPROTO_TCP;
+  l4_at_ = bytes_.size();
+  append16(source_port);
+  append16(destination_port);
+  bytes_.insert(bytes_.end(), {1, 2, 3, 4, 5, 6, 7, 8, 0x50, flags, 0xff, 0xff, 0, 0, 0, 0});
+  return *this;
+}
+
+PacketBuilder& PacketBuilder::without_checksum() {
+  checksum_ = false;
+  return *this;
+}
+
 PacketBuilder& PacketBuilder::neighbour(uint8_t type, uint8_t flags, std::string_view target, uint8_t option,
                                         std::optional<std::string_view> option_mac) {
   protocol_ = IPPROTO_ICMPV6;
@@ -202,10 +216,11 @@ void PacketBuilder::finish_ip(Bytes& bytes) const {
   const bool v4 = family_ == Family::kIpv4;
   if (l4_at_) {
     bytes.at(at + (v4 ? 9 : 6)) = protocol_;
-    const size_t l4 = *l4_at_, checksum_at = l4 + (protocol_ == IPPROTO_UDP ? 6 : 2);
-    if (protocol_ == IPPROTO_UDP) put16(bytes, l4 + 4, bytes.size() - l4);
-    const uint16_t sum = l4_sum(bytes, at + (v4 ? 12 : 8), v4 ? 4 : 16, l4, protocol_);
-    put16(bytes, checksum_at, static_cast<uint16_t>(~sum));
+    const bool udp = protocol_ == IPPROTO_UDP;
+    const size_t l4 = *l4_at_, checksum_at = l4 + (udp ? 6 : protocol_ == IPPROTO_TCP ? 16 : 2);
+    if (udp) put16(bytes, l4 + 4, bytes.size() - l4);
+    const auto sum = static_cast<uint16_t>(~l4_sum(bytes, at + (v4 ? 12 : 8), v4 ? 4 : 16, l4, protocol_));
+    if (checksum_) put16(bytes, checksum_at, udp && sum == 0 ? 0xffff : sum);
   }
   if (v4) {
     put16(bytes, at + 2, claimed_length_.value_or(static_cast<uint16_t>(length)));

@@ -39,6 +39,8 @@ class PacketBuilder {
   PacketBuilder& fragment(uint16_t id, uint16_t offset_bytes, bool more);  // IPv4
 
   PacketBuilder& udp(uint16_t source_port, uint16_t destination_port);
+  PacketBuilder& tcp(uint16_t source_port, uint16_t destination_port, uint8_t flags = 0x10);  // ACK
+  PacketBuilder& without_checksum();                                                          // UDP
   PacketBuilder& solicit(std::string_view target, std::optional<std::string_view> source_mac);
   PacketBuilder& advertise(std::string_view target, std::string_view target_mac);
 
@@ -63,6 +65,7 @@ class PacketBuilder {
   Family family_ = Family::kIpv4;
   uint8_t protocol_ = 0;
   std::optional<uint16_t> claimed_length_;
+  bool checksum_ = true;
   size_t pad_to_ = 0, truncate_to_ = SIZE_MAX;
 };
 

@@ -114,6 +114,22 @@ void TestBox::make_active_active() {
       {VsdId{1}, *Prefix::parse("10.4.0.0/16"), other_}, {VsdId{1}, *Prefix::parse("2001:db8:4::/48"), other_}}));
 }
 
+void TestBox::allow_fast_path() {
+  must(datapath_->set_fast_path({.tcp = true, .udp = true, .ports = {traffic_, other_}}));
+}
+
+void TestBox::put_fast_flow(const nsrp_tuple& incoming, const nsrp_fast_flow& flow) {
+  if (bpf_map_update_elem(datapath_->fast_flows_fd(), &incoming, &flow, BPF_ANY) != 0)
+    throw std::runtime_error("the fast path takes no more");
+}
+
+nsrp_fast_flow TestBox::fast_flow(const nsrp_tuple& incoming) const {
+  nsrp_fast_flow flow{};
+  if (bpf_map_lookup_elem(datapath_->fast_flows_fd(), &incoming, &flow) != 0)
+    throw std::runtime_error("the fast path does not know the flow");
+  return flow;
+}
+
 void TestBox::put_session(const nsrp_tuple& original, const nsrp_tuple& reply, VsdId vsd) {
   nsrp_session session{};
   session.reply = reply;

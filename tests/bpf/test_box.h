@@ -72,6 +72,10 @@ class TestBox {
   // begins with 10.3. and 2001:db8:3: through a gateway there; VSD 1 has a route of its own to 10.4.0.0/16 and
   // 2001:db8:4::/48.
   void make_active_active();
+  // The fast path for both protocols, out of the other traffic interface and the first one.
+  void allow_fast_path();
+  void put_fast_flow(const nsrp_tuple& incoming, const nsrp_fast_flow& flow);
+  nsrp_fast_flow fast_flow(const nsrp_tuple& incoming) const;
   void put_session(const nsrp_tuple& original, const nsrp_tuple& reply, VsdId vsd);
 
   Outcome traffic_in(const Bytes& frame) { return xdp("nsrp_traffic_in", traffic_, frame); }

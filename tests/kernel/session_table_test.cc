@@ -40,7 +40,7 @@ bool same(const nsrp_tuple& a, const nsrp_tuple& b) {
 }
 
 struct World {
-  UniqueFd sessions, replies, events;
+  UniqueFd sessions, replies, events, fast;
   std::unique_ptr<SessionTable> table;
 
   explicit World(uint32_t room = 100000) {
@@ -49,7 +49,9 @@ struct World {
     replies =
         UniqueFd(bpf_map_create(BPF_MAP_TYPE_HASH, "t_replies", sizeof(nsrp_tuple), sizeof(nsrp_tuple), room, nullptr));
     events = UniqueFd(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "t_events", 0, 0, 1 << 16, nullptr));
-    auto opened = SessionTable::open(SessionTable::Maps{sessions.get(), replies.get(), events.get()});
+    fast = UniqueFd(
+        bpf_map_create(BPF_MAP_TYPE_HASH, "t_fast", sizeof(nsrp_tuple), sizeof(nsrp_fast_flow), room, nullptr));
+    auto opened = SessionTable::open(SessionTable::Maps{sessions.get(), replies.get(), events.get(), fast.get()});
     REQUIRE_MESSAGE(opened, opened.error().message);
     table = std::move(*opened);
   }
@@ -62,6 +64,17 @@ struct World {
     const auto count = table->count();
     REQUIRE(count);
     return *count;
+  }
+  void go_fast(const SessionEntry& entry) const {
+    const nsrp_fast_flow flow{};
+    for (const nsrp_tuple* direction : {&entry.key, &entry.session.reply})
+      REQUIRE(bpf_map_update_elem(fast.get(), direction, &flow, BPF_ANY) == 0);
+  }
+  // How many directions of it go fast.
+  int goes_fast(const SessionEntry& entry) const {
+    nsrp_fast_flow flow;
+    return (bpf_map_lookup_elem(fast.get(), &entry.key, &flow) == 0 ? 1 : 0) +
+           (bpf_map_lookup_elem(fast.get(), &entry.session.reply, &flow) == 0 ? 1 : 0);
   }
   std::optional<nsrp_session> session(const nsrp_tuple& key) const {
     nsrp_session value;
@@ -197,6 +210,22 @@ TEST_CASE("removing a record leaves a reply tuple alone that another took over")
   CHECK_FALSE(world.owner(tuple(2, 17)));
   CHECK(same(*world.owner(tuple(1, 17)), tuple(4)));
   CHECK(same(*world.owner(tuple(3, 17)), tuple(3)));
+}
+
+TEST_CASE("a fast session that ends or is replaced goes fast no more; others do") {
+  World world;
+  const SessionEntry ended = entry(1, NSRP_SESSION_FAST), replaced = entry(2, NSRP_SESSION_FAST),
+                     other = entry(3, NSRP_SESSION_FAST);
+  world.put({ended, replaced, other});
+  for (const SessionEntry& each : {ended, replaced, other}) world.go_fast(each);
+  const std::vector<nsrp_tuple> keys{ended.key};
+  REQUIRE(world.table->remove(keys));
+  SessionEntry successor = replaced;
+  successor.session.reply = tuple(9, 17);
+  world.put({successor});
+  CHECK(world.goes_fast(ended) == 0);
+  CHECK(world.goes_fast(replaced) == 0);
+  CHECK(world.goes_fast(other) == 2);
 }
 
 TEST_CASE("a full table stores what fits, still updates what it has, and keeps its index in step") {

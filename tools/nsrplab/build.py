@@ -11,6 +11,7 @@ PLACES = {
     "nsrp": "userspace/cli/nsrp",
     "nsrp-traffic": "tools/traffic/nsrp-traffic",
     "nsrp-sessions": "tools/sessions/nsrp-sessions",
+    "nsrp-datapath-bench": "tools/datapath/nsrp-datapath-bench",
     "golden_player": "tests/golden/golden_player",
     "pass.bpf.o": "tools/nsrplab/pass.bpf.o",
 }

@@ -114,8 +114,8 @@ def where_to_look(lab, master):
         for name in sorted(names):
             print(f"      {os.path.join(here, name)}")
     print(f"""
-    bpftool map dump pinned {pins}/v2/vsd_state     who is master, and until when
-    bpftool map dump pinned {pins}/v2/sessions      the mirrored sessions
+    bpftool map dump pinned {pins}/v3/vsd_state     who is master, and until when
+    bpftool map dump pinned {pins}/v3/sessions      the mirrored sessions
     nsenter --net=/run/netns/{lab.network.namespace(master)} bpftool net    what is attached where""")
     show_command(lab, master, "bpftool", "net")
 

@@ -85,6 +85,8 @@ struct Config {
   uint8_t arp = 4;
   bool arp_always_on_dest = false;  // as the operator has it; what it asks for holds either way (docs/operations.md)
   bool data_forwarding = true;
+  bool fast_path = false;
+  uint32_t max_sessions = 262144;  // from the next start on
   bool rto_sync = false;
   uint8_t rto_hb_interval_s = 4;
   uint8_t rto_hb_threshold = 16;

@@ -22,6 +22,9 @@ inline void from_word(const std::string& word, Secret& value) {
 inline void from_word(const std::string& word, uint8_t& value) {
   std::from_chars(word.data(), word.data() + word.size(), value);
 }
+inline void from_word(const std::string& word, uint32_t& value) {
+  std::from_chars(word.data(), word.data() + word.size(), value);
+}
 inline void from_word(const std::string& word, milliseconds& value) {
   milliseconds::rep count = 0;
   std::from_chars(word.data(), word.data() + word.size(), count);
@@ -35,6 +38,9 @@ inline std::string to_word(const Secret& value) {
   return value.text;
 }
 inline std::string to_word(uint8_t value) {
+  return std::to_string(value);
+}
+inline std::string to_word(uint32_t value) {
   return std::to_string(value);
 }
 inline std::string to_word(milliseconds value) {

@@ -40,6 +40,7 @@ const std::vector<Variable>& table() {
       {"rto-hb-interval", Kind::kNumber, "RTO heartbeat interval in seconds", 1, 255, standard.rto_hb_interval_s},
       {"rto-hb-threshold", Kind::kNumber, "lost RTO heartbeats", 1, 255, standard.rto_hb_threshold},
       {"announcements", Kind::kNumber, "number of announcements", 1, 16, standard.arp},
+      {"max-sessions", Kind::kNumber, "number of sessions", 1024, 1u << 24, standard.max_sessions},
       {"weight", Kind::kNumber, "weight", 1, 255, monitored.weight},
       {"metric", Kind::kNumber, "metric", 1, 65535},
       {"probe-interval", Kind::kNumber, "probe interval in seconds", 1, 255, probe.interval_s},

@@ -80,7 +80,7 @@ Status Daemon::start() {
 
   kernel::DatapathOptions datapath_options;
   datapath_options.bpf_dir = options_.bpf_dir;
-  if (options_.max_sessions != 0) datapath_options.max_sessions = options_.max_sessions;
+  datapath_options.max_sessions = options_.max_sessions != 0 ? options_.max_sessions : config_.max_sessions;
   if (options_.event_ring_bytes != 0) datapath_options.event_ring_bytes = options_.event_ring_bytes;
   Result<std::unique_ptr<kernel::Datapath>> datapath = kernel::Datapath::open(datapath_options);
   if (!datapath) return fail(datapath.error());

@@ -17,6 +17,7 @@
 #include "daemon/rto_worker.h"
 #include "io/control_socket.h"
 #include "io/loop.h"
+#include "kernel/path_watch.h"
 
 namespace nsrp::daemon {
 
@@ -64,6 +65,12 @@ class Daemon {
   void feed_links();
   void on_links_changed();
   void evaluate_monitors();
+
+  // daemon_fast_path.cc: what XDP may forward by itself, and when what it has learned is void
+  void refresh_fast_path();
+  kernel::FastPath wanted_fast_path();
+  Status watch_paths(bool on);
+  void on_paths_changed();
 
   // daemon_peers.cc: with whom this device mirrors and forwards
   void refresh_peer();
@@ -135,6 +142,11 @@ class Daemon {
   std::vector<std::string> missing_;
   std::set<VsdId> down_;  // those whose VSIs the kernel shows as down
   io::Loop::TimerId link_local_timer_ = 0;
+  kernel::FastPath fast_path_;
+  std::unique_ptr<kernel::PathWatch> path_watch_;  // while the fast path is on
+  std::vector<io::Watch> path_watches_;
+  Instant permits_voided_;
+  io::Loop::TimerId void_permits_timer_ = 0;
   uint64_t next_barrier_ = 1;
   std::map<uint64_t, VsdId> barriers_;
 };

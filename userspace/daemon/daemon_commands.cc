@@ -195,7 +195,8 @@ Daemon::Answer Daemon::show(const Command& command, bool json) {
                             monitor_sum_,
                             255,
                             checksum_matches_,
-                            data_link_};
+                            data_link_,
+                            fast_path_};
   const auto either = [json](const Json& document, const std::string& text) {
     return Answer{0, json ? document.dump(2) + "\n" : text, ""};
   };

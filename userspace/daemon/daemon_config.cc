@@ -66,6 +66,7 @@ Status Daemon::apply_config(const config::Config& wanted) {
   feed_control_thread();
   refresh_rto();
   refresh_peer();
+  refresh_fast_path();
   evaluate_monitors();
   return {};
 }
@@ -180,6 +181,7 @@ void Daemon::on_links_changed() {
     }
     control_->set_announce_targets(announce_targets(config_, links_));
     refresh_rto();
+    refresh_fast_path();
   }
   feed_links();
   evaluate_monitors();

@@ -45,6 +45,7 @@ enum class Level : uint8_t { kInfo, kNotice, kWarning, kError };
   X(302, forwarding_off, kWarning, "the kernel does not forward: net.ipv4.ip_forward or its IPv6 twin is 0")        \
   X(303, sessions_unsupported, kWarning, "this kernel offers no conntrack to BPF programs: no session is mirrored") \
   X(305, data_link_mtu, kWarning, "full-size packets of an interface do not fit the data link, or fit it again")    \
+  X(306, fast_path, kNotice, "what the fast path forwards, and between which interfaces")                           \
   X(400, rto, kInfo, "the RTO channel was opened or closed, and why")                                               \
   X(401, rto_in_sync, kNotice, "this device holds (or no longer holds) the sessions of its peer")
 

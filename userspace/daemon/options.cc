@@ -28,7 +28,7 @@ std::string usage() {
          "  -c, --config FILE      configuration file (default /etc/nsrp/nsrp.conf)\n"
          "  -r, --run-dir DIR      control socket and lock file (default /run/nsrp)\n"
          "  -b, --bpf-dir DIR      where maps and programs are pinned (default /sys/fs/bpf/nsrp)\n"
-         "      --max-sessions N   size of the session map (default 262144, at most 16777216)\n"
+         "      --max-sessions N   size of the session map, whatever the configuration says (at most 16777216)\n"
          "      --event-ring BYTES ring from the data path to the daemon, a power of two (default 4194304); what finds "
          "no\n"
          "                         room in it is found by a sweep, later\n"

@@ -11,7 +11,7 @@ struct Options {
   std::string config_file = "/etc/nsrp/nsrp.conf";
   std::string run_dir = "/run/nsrp";
   std::string bpf_dir = "/sys/fs/bpf/nsrp";
-  uint32_t max_sessions = 0;      // 0: the default of the data path
+  uint32_t max_sessions = 0;      // 0: as configured
   uint32_t event_ring_bytes = 0;  // 0: the default of the data path
   std::string record_file;        // "": none
   bool keep = false;              // SIGTERM leaves programs, maps, addresses and routes in place

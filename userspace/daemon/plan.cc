@@ -58,7 +58,8 @@ void add_interface(const Config& config, const Interface& interface, const kerne
   if (mine.traffic || mine.ha) {
     uint32_t flags = mine.ha ? NSRP_IF_HA : NSRP_IF_TRAFFIC;
     if (vsds.size() > 1) flags |= NSRP_IF_MULTI_VSD;
-    plan.entries.push_back({link.ifindex, flags, vsi_count == 1 ? last_vid : Vid{}, link.mac});
+    plan.entries.push_back({link.ifindex, flags, vsi_count == 1 ? last_vid : Vid{}, link.mac,
+                            link.vlan_vid != 0 ? link.lower : IfIndex{}, link.vlan_vid});
   }
   for (const IpAddress& manage : interface.manage_ips) {
     if (mine.traffic) plan.addresses.push_back({link.ifindex, manage, NSRP_ADDR_DEVICE, Vid{}});

@@ -271,6 +271,7 @@ Json nsrp_json(const StatusSource& source) {
                {"master_always_exist", config.master_always_exist},
                {"arp", config.arp},
                {"data_forwarding", config.data_forwarding},
+               {"fast_path", {{"tcp", source.fast_path.tcp}, {"udp", source.fast_path.udp}}},
                {"vsd_groups", vsd_groups_json(source)},
                {"ha_links", ha_links_json(source)},
                {"secondary_path", config.secondary_path},

@@ -27,6 +27,7 @@ struct StatusSource {
   unsigned monitor_threshold = 255;
   std::optional<bool> config_in_sync;  // nullopt: no peer
   const std::optional<kernel::DataLink>& data_link;
+  const kernel::FastPath& fast_path;
 };
 
 using Json = nlohmann::ordered_json;

@@ -239,7 +239,8 @@ std::string nsrp_text(const Json& nsrp) {
   if (nsrp.at("cluster").at("id") == 0) return out.str();
   out << "heartbeat interval " << nsrp.at("hb_interval_ms") << " ms, lost threshold " << nsrp.at("hb_threshold")
       << ", init hold " << nsrp.at("init_hold") << ", gratuitous arp " << nsrp.at("arp") << "\nmaster always exist "
-      << yes_no(nsrp.at("master_always_exist")) << ", data forwarding " << on_off(nsrp.at("data_forwarding")) << "\n\n"
+      << yes_no(nsrp.at("master_always_exist")) << ", data forwarding " << on_off(nsrp.at("data_forwarding"))
+      << ", fast path " << on_off(nsrp.at("fast_path").at("udp")) << "\n\n"
       << vsd_groups_text(nsrp.at("vsd_groups")) << "\n"
       << ha_links_text(nsrp) << "\n"
       << rto_mirror_text(nsrp.at("rto_mirror")) << monitor_text(nsrp.at("monitor"));

@@ -95,6 +95,9 @@ Status BpfObjects::open(const BpfObjectOptions& options) {
     bpf_map* ring = bpf_object__find_map_by_name(object, "session_events");
     if (ring != nullptr && bpf_map__set_max_entries(ring, options.event_ring_bytes) != 0)
       return fail("the ring of session events cannot have " + std::to_string(options.event_ring_bytes) + " bytes");
+    bpf_map* flows = bpf_object__find_map_by_name(object, "fast_flows");
+    if (flows != nullptr && bpf_map__set_max_entries(flows, 2 * options.max_sessions) != 0)
+      return fail("the fast path cannot have " + std::to_string(2 * options.max_sessions) + " entries");
   }
   return {};
 }

@@ -23,6 +23,8 @@
 namespace nsrp::kernel {
 namespace {
 
+constexpr uint32_t kKeepProtocols = UINT32_MAX;
+
 Status check_kernel() {
   if (geteuid() != 0) return fail("the data path needs root: BPF programs are loaded and attached to interfaces");
   if (access("/sys/kernel/btf/vmlinux", R_OK) != 0)
@@ -72,6 +74,8 @@ struct Datapath::Impl {
   Migration::MapFd our_maps() const {
     return [this](const std::string& name) { return objects->map_fd(name); };
   }
+
+  Status change_fast_path(uint32_t protocols) const;  // and void every permit
 };
 
 void Datapath::Impl::migrate() {
@@ -158,7 +162,10 @@ std::vector<IfIndex> Datapath::attached() const {
 }
 
 Status Datapath::set_interfaces(std::span<const InterfaceEntry> entries) {
-  return replace_table(impl_->objects->map_fd("if_config"), interface_table(entries), "interfaces");
+  const BpfObjects& objects = *impl_->objects;
+  if (Status done = replace_table(objects.map_fd("if_config"), interface_table(entries), "interfaces"); !done)
+    return done;
+  return replace_table(objects.map_fd("vlan_devices"), vlan_table(entries), "VLAN devices");
 }
 
 Status Datapath::set_vsis(std::span<const VsiEntry> entries) {
@@ -199,6 +206,35 @@ Status Datapath::set_data_link(std::optional<DataLink> link, ClusterId cluster, 
   return {};
 }
 
+Status Datapath::Impl::change_fast_path(uint32_t protocols) const {
+  const int map = objects->map_fd("fast_config");
+  const uint32_t key = 0;
+  nsrp_fast_config config{};
+  if (bpf_map_lookup_elem(map, &key, &config) != 0) return fail("the fast path cannot be read: " + errno_text(-errno));
+  config.protocols = protocols == kKeepProtocols ? config.protocols : protocols;
+  ++config.generation;
+  if (const int err = bpf_map_update_elem(map, &key, &config, BPF_ANY); err != 0)
+    return fail("the fast path cannot be set: " + errno_text(err));
+  return {};
+}
+
+// Ports are there before they are used, and in use no more before they go.
+Status Datapath::set_fast_path(const FastPath& wanted) {
+  const uint32_t protocols = (wanted.tcp ? uint32_t{NSRP_FAST_TCP} : 0) | (wanted.udp ? uint32_t{NSRP_FAST_UDP} : 0);
+  std::vector<TableEntry<nsrp_u32, nsrp_u32>> ports;
+  for (const IfIndex port : wanted.ports) ports.push_back({port.value, port.value});
+  if (protocols == 0) {
+    if (Status off = impl_->change_fast_path(0); !off) return off;
+    ports.clear();
+  }
+  if (Status set = replace_table(impl_->objects->map_fd("fast_ports"), ports, "interfaces"); !set) return set;
+  return protocols == 0 ? Status{} : impl_->change_fast_path(protocols);
+}
+
+Status Datapath::void_permits() {
+  return impl_->change_fast_path(kKeepProtocols);
+}
+
 void Datapath::grant_lease(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept {
   impl_->leases->grant(vsd, until, alone_grace, term);
 }
@@ -227,6 +263,9 @@ int Datapath::reply_index_fd() const {
 }
 int Datapath::session_events_fd() const {
   return impl_->objects->map_fd("session_events");
+}
+int Datapath::fast_flows_fd() const {
+  return impl_->objects->map_fd("fast_flows");
 }
 int Datapath::program_fd(const std::string& name) const {
   return impl_->objects->program_fd(name);

@@ -47,6 +47,8 @@ struct InterfaceEntry {
   uint32_t flags = 0;  // enum nsrp_if_flags
   Vid only_vid;
   MacAddress mac;
+  IfIndex lower{};        // of a VLAN device: the interface it stands on
+  uint16_t vlan_vid = 0;  // and its tag
 };
 
 struct VsiEntry {
@@ -68,6 +70,13 @@ struct VsdRouteEntry {
   VsdId vsd;
   Prefix destination;
   IfIndex ifindex;
+};
+
+// What XDP may forward by itself. Nothing of both protocols: the fast path is off.
+struct FastPath {
+  bool tcp = false, udp = false;
+  std::vector<IfIndex> ports;  // interfaces that XDP can send to: with our programs, natively
+  bool operator==(const FastPath&) const = default;
 };
 
 struct Lease {
@@ -113,6 +122,11 @@ class Datapath {
   Status set_vsd_routes(std::span<const VsdRouteEntry> entries);
   Status set_data_link(std::optional<DataLink> link, ClusterId cluster, bool data_forwarding);
 
+  Status set_fast_path(const FastPath& wanted);
+  // Routes, neighbours, links or packet filter rules have changed: every permit of the fast path is void, and the next
+  // packet of each session shows anew how it leaves.
+  Status void_permits();
+
   void grant_lease(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept;
   void revoke_lease(VsdId vsd, Instant drain_until = {}) noexcept;  // what has come in may leave until then
   // Until then what the peer passes on is taken, and the first such packet makes this box master here. The epoch: no
@@ -127,6 +141,7 @@ class Datapath {
   int sessions_fd() const;
   int reply_index_fd() const;
   int session_events_fd() const;
+  int fast_flows_fd() const;
 
   // A loaded program by its name, "nsrp_tc_out"; throws std::out_of_range for any other. For BPF_PROG_TEST_RUN.
   int program_fd(const std::string& name) const;

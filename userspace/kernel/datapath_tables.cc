@@ -53,7 +53,18 @@ std::vector<TableEntry<nsrp_u32, nsrp_if_config>> interface_table(std::span<cons
     config.flags = entry.flags;
     config.only_vid = entry.only_vid.value;
     copy_mac(entry.mac, config.mac);
+    config.lower_ifindex = entry.lower.value;
+    config.vlan_vid = entry.vlan_vid;
     table.push_back({entry.ifindex.value, config});
+  }
+  return table;
+}
+
+std::vector<TableEntry<nsrp_vlan_key, nsrp_u32>> vlan_table(std::span<const InterfaceEntry> entries) {
+  std::vector<TableEntry<nsrp_vlan_key, nsrp_u32>> table;
+  for (const InterfaceEntry& entry : entries) {
+    if (entry.lower.value == 0) continue;
+    table.push_back({nsrp_vlan_key{.ifindex = entry.lower.value, .vid = entry.vlan_vid}, entry.ifindex.value});
   }
   return table;
 }

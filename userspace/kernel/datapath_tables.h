@@ -13,6 +13,7 @@ namespace nsrp::kernel {
 void copy_mac(const MacAddress& from, nsrp_u8 (&to)[6]);
 
 std::vector<TableEntry<nsrp_u32, nsrp_if_config>> interface_table(std::span<const InterfaceEntry> entries);
+std::vector<TableEntry<nsrp_vlan_key, nsrp_u32>> vlan_table(std::span<const InterfaceEntry> entries);
 
 struct VsiTables {
   std::vector<TableEntry<nsrp_mac_key, nsrp_vsi>> by_mac;

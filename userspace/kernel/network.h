@@ -27,6 +27,7 @@ struct Link {
   uint32_t speed_mbps = 0;  // 0: unknown
   IfIndex lower;            // what a VLAN device stands on; 0: nothing
   bool ethernet = false;    // ARPHRD_ETHER and not loopback
+  uint16_t vlan_vid = 0;    // the tag of a VLAN device (802.1Q)
 };
 
 // An address we put on an interface. Order matters: the manage IP comes before VSI addresses of its subnet, so that it
@@ -98,6 +99,10 @@ class Network {
   Status prepare_traffic_interface(const std::string& name);
   // VLAN offload off (tags must be in the frame for XDP), IPv6 link-local on, link up.
   Status prepare_ha_interface(const std::string& name);
+  // Conntrack sees one packet a second of what the fast path forwards, and has to live with what it has missed: TCP
+  // windows are not held against anybody, and data that it saw no answer to does not shorten a connection's life.
+  // False: there is no conntrack in this namespace (yet).
+  Result<bool> prepare_fast_path();
   // Undoes what prepare_* and the set_* functions did, except that links stay up. The destructor does not: a daemon
   // that is killed or told to keep things leaves all as it is.
   void restore();

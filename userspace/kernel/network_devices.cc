@@ -116,4 +116,14 @@ Status Network::prepare_ha_interface(const std::string& name) {
   return (*link)->up ? Status{} : set_link_up((*link)->ifindex, true);
 }
 
+Result<bool> Network::prepare_fast_path() {
+  const std::string conntrack = "netfilter/nf_conntrack_tcp_";
+  const auto established = Sysctls::read(conntrack + "timeout_established");
+  if (!established) return false;
+  if (auto done = impl_->sysctls.at_least(conntrack + "be_liberal", 1); !done) return fail(done.error());
+  for (const char* timeout : {"timeout_unacknowledged", "timeout_max_retrans"})
+    if (auto done = impl_->sysctls.at_least(conntrack + timeout, *established); !done) return fail(done.error());
+  return true;
+}
+
 }  // namespace nsrp::kernel

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links: the list, the events, up and down.
+#include <arpa/inet.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -16,6 +19,22 @@ namespace nsrp::kernel {
 namespace {
 
 constexpr int kEventBuffer = 8 << 20;
+
+const nlattr* find_in(const nlattr* nest, int type) {
+  return nest == nullptr ? nullptr : nla_find(static_cast<const nlattr*>(nla_data(nest)), nla_len(nest), type);
+}
+
+void read_vlan(const nlmsghdr* message, Link& link) {
+  auto* header = const_cast<nlmsghdr*>(message);
+  const nlattr* info = nlmsg_find_attr(header, sizeof(ifinfomsg), IFLA_LINKINFO);
+  const nlattr* kind = find_in(info, IFLA_INFO_KIND);
+  if (link.lower.value == 0 || kind == nullptr || std::string(nla_get_string(kind)) != "vlan") return;
+  const nlattr* data = find_in(info, IFLA_INFO_DATA);
+  const nlattr* protocol = find_in(data, IFLA_VLAN_PROTOCOL);
+  const nlattr* id = find_in(data, IFLA_VLAN_ID);
+  if (id == nullptr || (protocol != nullptr && nla_get_u16(protocol) != htons(ETH_P_8021Q))) return;
+  link.vlan_vid = nla_get_u16(id);
+}
 
 }  // namespace
 
@@ -40,6 +59,7 @@ std::optional<Link> Network::Impl::parse_link(const nlmsghdr* header) const {
   if (const nlattr* mac = nlmsg_find_attr(message, sizeof(ifinfomsg), IFLA_ADDRESS);
       mac != nullptr && nla_len(mac) == static_cast<int>(link.mac.bytes.size()))
     std::memcpy(link.mac.bytes.data(), nla_data(mac), link.mac.bytes.size());
+  read_vlan(header, link);
   return link;
 }
 

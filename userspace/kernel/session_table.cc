@@ -25,6 +25,10 @@ bool same(const nsrp_tuple& a, const nsrp_tuple& b) {
   return std::memcmp(&a, &b, sizeof a) == 0;
 }
 
+bool is_fast(const nsrp_session& session) {
+  return (session.flags & NSRP_SESSION_FAST) != 0;
+}
+
 struct RingBufferFree {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
@@ -51,6 +55,7 @@ struct SessionTable::Impl {
   static int on_event(void* context, void* data, size_t size);
   std::optional<nsrp_session> look_up(const nsrp_tuple& key) const;
   void drop_index(std::vector<nsrp_tuple>& replies, const std::vector<nsrp_tuple>& owners) const;
+  Status drop_fast(std::vector<nsrp_tuple> directions) const;
   Result<size_t> put_batch(std::span<const SessionEntry> entries);
 };
 
@@ -58,7 +63,8 @@ SessionTable::SessionTable() = default;
 SessionTable::~SessionTable() = default;
 
 Result<std::unique_ptr<SessionTable>> SessionTable::open(const Datapath& datapath) {
-  return open(Maps{datapath.sessions_fd(), datapath.reply_index_fd(), datapath.session_events_fd()});
+  return open(
+      Maps{datapath.sessions_fd(), datapath.reply_index_fd(), datapath.session_events_fd(), datapath.fast_flows_fd()});
 }
 
 Result<std::unique_ptr<SessionTable>> SessionTable::open(const Maps& maps) {
@@ -178,16 +184,18 @@ Result<size_t> SessionTable::put(std::span<const SessionEntry> entries) {
 }
 
 Result<size_t> SessionTable::Impl::put_batch(std::span<const SessionEntry> entries) {
-  std::vector<nsrp_tuple> keys, replies, old_replies, old_owners;
+  std::vector<nsrp_tuple> keys, replies, old_replies, old_owners, fast;
   std::vector<nsrp_session> values;
   for (const SessionEntry& entry : entries) {
     keys.push_back(entry.key);
     values.push_back(entry.session);
     const auto present = look_up(entry.key);
+    if (present && is_fast(*present)) fast.insert(fast.end(), {entry.key, present->reply});
     if (!present || same(present->reply, entry.session.reply)) continue;
     old_replies.push_back(present->reply);
     old_owners.push_back(entry.key);
   }
+  if (Status slow = drop_fast(std::move(fast)); !slow) return fail(slow.error());
   drop_index(old_replies, old_owners);
 
   const auto stored = map_batch::update(maps.sessions, std::span(keys), std::span(values));
@@ -215,14 +223,23 @@ void SessionTable::Impl::drop_index(std::vector<nsrp_tuple>& replies, const std:
   }
 }
 
+Status SessionTable::Impl::drop_fast(std::vector<nsrp_tuple> directions) const {
+  if (maps.fast_flows < 0) return {};
+  if (auto gone = map_batch::remove(maps.fast_flows, std::span(directions)); !gone)
+    return fail("the fast path cannot forget a session: " + std::string(std::strerror(gone.error())));
+  return {};
+}
+
 Status SessionTable::remove(std::span<const nsrp_tuple> keys) {
-  std::vector<nsrp_tuple> replies, owners;
+  std::vector<nsrp_tuple> replies, owners, fast;
   for (const nsrp_tuple& key : keys) {
     const auto present = impl_->look_up(key);
     if (!present) continue;
     replies.push_back(present->reply);
     owners.push_back(key);
+    if (is_fast(*present)) fast.insert(fast.end(), {key, present->reply});
   }
+  if (Status slow = impl_->drop_fast(std::move(fast)); !slow) return slow;
   // The index goes first: it never leads to a record that is not there.
   impl_->drop_index(replies, owners);
   if (auto gone = map_batch::remove(impl_->maps.sessions, std::span(owners)); !gone)

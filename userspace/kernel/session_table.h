@@ -24,6 +24,7 @@ class SessionTable {
   // The same on maps that belong to the caller, who keeps them open: for tools and tests.
   struct Maps {
     int sessions, reply_index, session_events;
+    int fast_flows = -1;  // none
   };
   static Result<std::unique_ptr<SessionTable>> open(const Maps& maps);
   ~SessionTable();
@@ -56,7 +57,7 @@ class SessionTable {
   // Inserts or replaces, flags included, and indexes by reply tuple (update_batch). Returns how many were stored; fewer
   // than given means the map is full.
   Result<size_t> put(std::span<const SessionEntry> entries);
-  // Keys that are gone already are no error.
+  // Keys that are gone already are no error. What ends goes fast no more.
   Status remove(std::span<const nsrp_tuple> keys);
   Result<size_t> count() const;  // reads the whole map: a third of a second for a million records
   size_t capacity() const;

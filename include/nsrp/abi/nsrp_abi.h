@@ -31,7 +31,7 @@ typedef unsigned long long nsrp_u64;
 enum {
 	NSRP_ABI_VERSION = 3,
 	NSRP_MAX_VSDS = 64,         /* VSD ids 0..63 */
-	NSRP_MAX_INTERFACES = 256,  /* traffic and HA interfaces with our programs */
+	NSRP_MAX_INTERFACES = 1024, /* traffic and HA interfaces with our programs */
 	NSRP_MAX_VSIS = 4094,       /* one VID each */
 	NSRP_MAX_VSI_ADDRS = 16384, /* addresses of VSIs and of this device; most of them stand there twice */
 	NSRP_MAX_ROUTES = 16384,    /* routes of VSDs that have a routing table of their own */
@@ -139,6 +139,15 @@ struct nsrp_if_config {
 	nsrp_u32 flags; /* enum nsrp_if_flags */
 	nsrp_u16 only_vid; /* the VSI on this interface when there is exactly one, else 0 */
 	nsrp_u8 mac[6];    /* the interface's own MAC */
+	nsrp_u32 lower_ifindex; /* of a VLAN device: the interface it stands on; else 0 */
+	nsrp_u16 vlan_vid;      /* and its 802.1Q tag */
+	nsrp_u8 pad[2];
+};
+
+/* key of vlan_devices: a tag on an interface; value: ifindex of the VLAN device that has the packet */
+struct nsrp_vlan_key {
+	nsrp_u32 ifindex;
+	nsrp_u32 vid;
 };
 
 /* data_link[0]: where packets of VSDs mastered elsewhere go. ifindex 0: no data link */
@@ -166,6 +175,7 @@ enum nsrp_session_flags {
 	NSRP_SESSION_DIRTY = 1,     /* changed, and the ring was full: the sweep exports it */
 	NSRP_SESSION_FROM_PEER = 2, /* installed by RTO sync; cleared by the first packet this box forwards */
 	NSRP_SESSION_SETTLED = 4,   /* conntrack state is final until a FIN, RST or the end: no look-up per packet */
+	NSRP_SESSION_FAST = 8,      /* fast_flows has had a direction of it */
 };
 
 /*
@@ -192,6 +202,44 @@ struct nsrp_session_event {
 	struct nsrp_tuple key;
 	struct nsrp_session session;
 };
+
+enum nsrp_fast_protocols { NSRP_FAST_TCP = 1, NSRP_FAST_UDP = 2 };
+
+/* fast_config[0]: what the fast path may take. All zeros: it is off */
+struct nsrp_fast_config {
+	nsrp_u32 protocols;  /* enum nsrp_fast_protocols */
+	nsrp_u32 generation; /* permits of another generation are void: routes, neighbours, links or rules changed */
+};
+
+/*
+ * fast_flows[tuple as it comes in]: one direction of a session, ready to be forwarded by XDP. tc egress writes it
+ * from a packet that the stack has let through: the frame that leaves says where to and from which MAC, and proves
+ * that rules and conntrack agree. The permit runs out NSRP_FAST_PERMIT_NS later; the next packet then goes through
+ * the stack again, and renews it or not.
+ */
+struct nsrp_fast_flow {
+	nsrp_u64 permit_until_ns;
+	nsrp_u64 stack_ns;  /* when a packet last went to the stack for want of a permit */
+	nsrp_u64 packets;   /* forwarded by the fast path */
+	nsrp_u64 bytes;     /* of these, IP headers included */
+	nsrp_u32 generation;
+	nsrp_u32 in_ifindex;  /* where the packets come in; over the data link: the VSI's interface */
+	nsrp_u32 out_ifindex; /* where they leave, a key of fast_ports */
+	nsrp_u16 out_vid;     /* behind this tag; 0: none */
+	nsrp_u16 mtu;
+	nsrp_u8 dmac[6]; /* of the next hop */
+	nsrp_u8 smac[6]; /* the virtual MAC */
+	nsrp_u8 vsd;     /* forwarded only while mastered here */
+	nsrp_u8 pad;
+	nsrp_u16 address_delta; /* what the new addresses change in a one's complement sum */
+	nsrp_u8 saddr[16];      /* addresses and ports after NAT */
+	nsrp_u8 daddr[16];
+	nsrp_u16 sport;
+	nsrp_u16 dport;
+	nsrp_u32 pad2;
+};
+
+#define NSRP_FAST_PERMIT_NS 900000000ull
 
 /* key of vsd_routes, a longest-prefix table: where a VSD's own routing table leads */
 struct nsrp_route_key {
@@ -264,7 +312,22 @@ struct nsrp_fragment {
 	X(tx_drop_refusal, "resets and port unreachables of this box's own stack for sessions that stand, dropped") \
 	X(rx_tagged, "frames with a VLAN tag, or several, left to the VLAN device on top") \
 	X(dl_succeeded, "VSDs taken over by a packet their master passed on, before its word for it came") \
-	X(tx_drained, "frames that were in the stack when their VSD was handed over, sent with the interface's own MAC")
+	X(tx_drained, "frames that were in the stack when their VSD was handed over, sent with the interface's own MAC") \
+	X(fast_forwarded, "packets forwarded by the fast path") \
+	X(fast_bytes, "bytes of these packets, IP headers included") \
+	X(fast_crossed, "packets from the data link among those forwarded by the fast path") \
+	X(fast_granted, "permits given to one direction of a session, or renewed") \
+	X(fast_revoked, "permits taken back: the session ends or has changed") \
+	X(fast_map_full, "directions of sessions left to the stack: the map of the fast path is full") \
+	X(fast_stack_permit, "packets of fast sessions given to the stack: their permit has run out or is being renewed") \
+	X(fast_stack_generation, "packets of fast sessions given to the stack: routes, neighbours, links or rules changed") \
+	X(fast_stack_interface, "packets of fast sessions given to the stack: they came in elsewhere") \
+	X(fast_stack_port, "packets of fast sessions given to the stack: XDP cannot send to their interface") \
+	X(fast_stack_tcp_flags, "packets of fast sessions given to the stack: SYN, FIN or RST") \
+	X(fast_stack_hop_limit, "packets of fast sessions given to the stack: their TTL or hop limit ends here") \
+	X(fast_stack_mtu, "packets of fast sessions given to the stack: too long for where they leave") \
+	X(fast_stack_options, "packets with IP options or extension headers, not for the fast path") \
+	X(fast_stack_fragment, "fragments, not for the fast path")
 
 enum nsrp_counter {
 #define NSRP_X(name, text) NSRP_CNT_##name,
@@ -285,11 +348,14 @@ NSRP_STATIC_ASSERT(sizeof(struct nsrp_mac_key) == 12, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_vsd_key) == 8, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_addr_key) == 24, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_addr) == 4, "layout");
-NSRP_STATIC_ASSERT(sizeof(struct nsrp_if_config) == 12, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_if_config) == 20, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_data_link) == 24, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_tuple) == 40, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_session) == 88, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_session_event) == 128, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_vlan_key) == 8, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_fast_config) == 8, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_fast_flow) == 104, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_route_key) == 24, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_route) == 4, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_fragment_key) == 40, "layout");

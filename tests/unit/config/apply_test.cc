@@ -35,6 +35,8 @@ TEST_CASE("each setting can be set and returns to its default by unset") {
         Case{"set arp always-on-dest", "unset arp always-on-dest"},
         Case{"set nsrp arp 9", "unset nsrp arp"},
         Case{"unset nsrp data-forwarding", "set nsrp data-forwarding"},
+        Case{"set nsrp fast-path", "unset nsrp fast-path"},
+        Case{"set nsrp max-sessions 5000", "unset nsrp max-sessions"},
         Case{"set nsrp rto-mirror sync", "unset nsrp rto-mirror sync"},
         Case{"set nsrp secondary-path eth2", "unset nsrp secondary-path"},
         Case{"set nsrp monitor interface eth1 weight 7", "unset nsrp monitor interface eth1"},

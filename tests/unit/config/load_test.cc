@@ -47,7 +47,7 @@ TEST_CASE("a file may name things before it creates them") {
 TEST_CASE("an error in a file names the file, the line and the word") {
   CHECK(load_error("set nsrp cluster id 1\n\nset nsrp foo\n") ==
         "nsrp.conf:3: unknown keyword \"foo\" after \"set nsrp\"; allowed: arp, auth, cluster, data-forwarding, "
-        "encrypt, ha-link, interface, monitor, rto-mirror, secondary-path, vsd-group");
+        "encrypt, fast-path, ha-link, interface, max-sessions, monitor, rto-mirror, secondary-path, vsd-group");
   CHECK(load_error("set nsrp arp 17\n") ==
         "nsrp.conf:1: \"17\" is out of range for number of announcements; allowed: 1-16 (default 4)");
   CHECK(load_error("\nset nsrp cluster name \"x\n") == "nsrp.conf:2: the quote in column 23 is never closed");

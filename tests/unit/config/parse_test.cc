@@ -16,14 +16,14 @@ TEST_CASE("keywords may be shortened to a unique prefix, in any case of letters"
 
 TEST_CASE("an unknown word is named, with its place and what is allowed there") {
   CHECK(parse_error("set nsrp foo") ==
-        "unknown keyword \"foo\" after \"set nsrp\"; allowed: arp, auth, cluster, data-forwarding, encrypt, ha-link, "
-        "interface, monitor, rto-mirror, secondary-path, vsd-group");
+        "unknown keyword \"foo\" after \"set nsrp\"; allowed: arp, auth, cluster, data-forwarding, encrypt, "
+        "fast-path, ha-link, interface, max-sessions, monitor, rto-mirror, secondary-path, vsd-group");
   CHECK(parse_error("show nsrp") == "unknown command \"show\"; allowed: clear, exec, get, reset, save, set, unset");
   CHECK(parse_error("set nsrp vsd-group id 0 foo") ==
         "unknown keyword \"foo\" after \"set nsrp vsd-group id 0\"; allowed: mode, preempt, priority");
   CHECK(parse_error("set nsrp \"\"") ==
-        "unknown keyword \"\" after \"set nsrp\"; allowed: arp, auth, cluster, data-forwarding, encrypt, ha-link, "
-        "interface, monitor, rto-mirror, secondary-path, vsd-group");
+        "unknown keyword \"\" after \"set nsrp\"; allowed: arp, auth, cluster, data-forwarding, encrypt, "
+        "fast-path, ha-link, interface, max-sessions, monitor, rto-mirror, secondary-path, vsd-group");
 }
 
 TEST_CASE("an ambiguous word is refused with the candidates") {
@@ -190,10 +190,10 @@ TEST_CASE("the commands of the manual's Table 1 stay on the device") {
   }
   for (std::string_view line :
        {"set nsrp cluster name x", "set nsrp vsd-group id 1", "unset nsrp vsd-group id 1", "set nsrp arp 5",
-        "set nsrp secondary-path eth2", "set nsrp rto-mirror sync", "unset nsrp data-forwarding",
-        "set nsrp rto-mirror hb-interval 8", "set nsrp rto-mirror hb-threshold 4", "set nsrp vsd-group hb-interval 200",
-        "set nsrp vsd-group master-always-exist", "set interface eth1:1 ip 10.1.1.1/24",
-        "clear cluster nsrp counters"}) {
+        "set nsrp secondary-path eth2", "set nsrp rto-mirror sync", "unset nsrp data-forwarding", "set nsrp fast-path",
+        "set nsrp max-sessions 100000", "set nsrp rto-mirror hb-interval 8", "set nsrp rto-mirror hb-threshold 4",
+        "set nsrp vsd-group hb-interval 200", "set nsrp vsd-group master-always-exist",
+        "set interface eth1:1 ip 10.1.1.1/24", "clear cluster nsrp counters"}) {
     CHECK_MESSAGE(parse_line(line).value().propagates, line);
   }
 }

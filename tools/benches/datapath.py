@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a packet costs on its way through a gateway: in the stack, in the fast path, over the data link; beside the plainest
+redirect and beside the kernel's own forwarding with conntrack and source NAT."""
+import json
+import subprocess
+
+from nsrpbench.table import table
+from nsrplab import LabError
+from nsrplab.build import program
+
+HELP = "cost of a packet: stack, fast path and data link, as ratios to plain redirect and to the kernel"
+
+ROWS = {
+    "redirect": "plain XDP redirect",
+    "kernel": "kernel forwarding",
+    "kernel_nat": "kernel, conntrack, SNAT",
+    "own_stack": "OpenNSRP, own traffic to the stack",
+    "own_stack_two_vsds": "the same, two VSDs",
+    "fast": "OpenNSRP, fast path",
+    "crossed_fast": "data link, peer's fast path",
+    "crossed_stack": "data link, peer's stack",
+}
+REFERENCE = "kernel_nat"
+
+
+def add_arguments(parser):
+    parser.add_argument("--flows", default="1024,131072,1048576", help="sessions, default %(default)s")
+    parser.add_argument("--milliseconds", type=int, default=1500, help="of each of three rounds, default %(default)s")
+    parser.add_argument("--no-programs", action="store_true", help="without the costs of single programs")
+    parser.add_argument("--json", metavar="FILE", help="keep the figures there")
+
+
+def measure(arguments):
+    words = [program("nsrp-datapath-bench"), "--milliseconds", str(arguments.milliseconds),
+             "--programs", "no" if arguments.no_programs else "yes"]
+    for flows in arguments.flows.split(","):
+        words += ["--flows", flows]
+    found = []
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as bench:
+        for line in bench.stdout:
+            found.append(json.loads(line))
+    if bench.returncode != 0:
+        raise LabError(f"nsrp-datapath-bench ended with {bench.returncode}")
+    return found
+
+
+def end_to_end(figures):
+    """One table for each number of sessions and size of packets; what the source itself costs is taken off."""
+    measured = {(f["flows"], f["bytes"], f["row"]): f for f in figures if "row" in f}
+    for flows, size in sorted({key[:2] for key in measured}):
+        source = measured[flows, size, "source"]["ns"]
+
+        def cost(name, flows=flows, size=size, source=source):
+            return max(measured[flows, size, name]["ns"] - source, 1)
+        lines = []
+        for name, label in ROWS.items():
+            if (flows, size, name) not in measured:
+                continue
+            figure = measured[flows, size, name]
+            in_stack = f"{100 * figure['renewing'] / max(figure['renewing'] + figure['fast'], 1):.1f}" if figure["fast"] else "-"
+            lines.append((label, f"{cost(name):.0f}", f"{cost(name) / cost('redirect'):.1f}",
+                          f"{cost(REFERENCE) / cost(name):.2f}", in_stack, f"{100 * figure['lost']:.2f}"))
+        print(f"\n{flows} sessions, {size} bytes (the source's own {source:.0f} ns taken off)")
+        print(table(("", "ns/packet", "x redirect", "throughput x kernel+NAT", "% renewing", "% lost"), lines))
+
+
+def programs(figures):
+    costs = [f for f in figures if "program" in f]
+    shapes = sorted({(c["vsds"], c["vsis"]) for c in costs})
+    if not shapes:
+        return
+    by_shape = {(c["program"], c["vsds"], c["vsis"]): c["ns"] for c in costs}
+    print("\nns per packet in each program (BPF_PROG_TEST_RUN), by VSDs x VSIs")
+    print(table(("", *(f"{vsds} x {vsis}" for vsds, vsis in shapes)),
+                [(name, *(f"{by_shape[name, *shape]:.0f}" for shape in shapes))
+                 for name in dict.fromkeys(c["program"] for c in costs)]))
+
+
+def run(arguments):
+    figures = measure(arguments)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as output:
+            json.dump(figures, output, indent=1)
+    end_to_end(figures)
+    programs(figures)
+    return 0
