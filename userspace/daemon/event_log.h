@@ -46,7 +46,8 @@ enum class Level : uint8_t { kInfo, kNotice, kWarning, kError };
   X(303, sessions_unsupported, kWarning, "this kernel offers no conntrack to BPF programs: no session is mirrored") \
   X(305, data_link_mtu, kWarning, "full-size packets of an interface do not fit the data link, or fit it again")    \
   X(306, fast_path, kNotice, "what the fast path forwards, and between which interfaces")                           \
-  X(400, rto, kInfo, "the RTO channel was opened or closed, and why")                                               \
+  X(400, rto, kInfo,                                                                                                \
+    "the RTO channel was opened or closed, and why; sessions that could not be installed; what an audit found")     \
   X(401, rto_in_sync, kNotice, "this device holds (or no longer holds) the sessions of its peer")
 
 enum class EventId : uint16_t {

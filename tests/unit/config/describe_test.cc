@@ -32,11 +32,12 @@ TEST_CASE("every set command has its unset, and every set row carries out someth
     CHECK_FALSE(row.help.empty());
     if (!row.syntax.starts_with("set ")) continue;
     // "set nsrp arp <announcements>" is undone by a command that begins with "unset nsrp arp".
-    const size_t variable = std::min(row.syntax.rfind(" <"), row.syntax.find(" ["));
+    const std::string_view whole = row.syntax.substr(0, row.syntax.find(" ["));
+    const size_t variable = whole.rfind(" <");
     const bool named = row.syntax.starts_with("set nsrp vsd-group id <vsd>") ||
                        row.syntax.starts_with("set nsrp monitor") || row.syntax.starts_with("set vrouter");
-    const std::string_view stem =
-        named ? row.syntax.substr(4, row.syntax.find('>') - 4) : row.syntax.substr(4, variable - 4);
+    const std::string_view stem = named ? row.syntax.substr(4, row.syntax.find('>') - 4)
+                                        : whole.substr(4, variable == whole.npos ? whole.npos : variable - 4);
     CHECK(text.find("`unset " + std::string(stem)) != text.npos);
   }
 }
