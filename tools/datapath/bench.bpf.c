@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /* What stands around the gateway in `tools/bench datapath`: a source of packets, a sink, and the plainest
  * forwarder. */
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/pkt_cls.h>
 #include <linux/udp.h>
+
+// libbpf's headers take the kernel's types as given.
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 
 #include "flows.h"
 
