@@ -63,7 +63,8 @@ static __always_inline int nsrp_fast_describe(struct __sk_buff *skb, const struc
 {
 	const struct nsrp_if_config *out = nsrp_config_of(skb->ifindex);
 
-	if (!out)
+	/* What drains after a handover leaves with the interface's own MAC, and is no example to follow. */
+	if (!out || !nsrp_vsi_of_mac(skb->ifindex, eth->h_source))
 		return 0;
 	flow->in_ifindex = skb->ingress_ifindex;
 	flow->out_ifindex = out->lower_ifindex ? out->lower_ifindex : skb->ifindex;
