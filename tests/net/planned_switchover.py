@@ -11,6 +11,9 @@ SWITCHES = 6
 
 
 class Switchover(LabTest):
+    # A machine that stands still for a while must not be a failover.
+    settings = {"priority": {"gwA": 50, "gwB": 100}, "hb_threshold": 10}
+
     def start_loaded_pair(self):
         master = self.start_pair()
         self.start_traffic(LOAD)
@@ -81,7 +84,7 @@ class ByStop(Switchover):
 
 
 class ByPreemption(Switchover):
-    settings = {"priority": {"gwA": 50, "gwB": 100}, "preempt": {"gwA": True, "gwB": False}}
+    settings = Switchover.settings | {"preempt": {"gwA": True, "gwB": False}}
 
     def test_the_better_priority_comes_back(self):
         self.assertEqual(self.start_loaded_pair(), "gwA")
