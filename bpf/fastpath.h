@@ -95,7 +95,7 @@ static __always_inline int nsrp_fast_read4(struct nsrp_fast_packet *packet)
 		return 0;
 	}
 	packet->bytes = bpf_ntohs(ip->tot_len);
-	if (packet->bytes < sizeof(*ip) || packet->l3 + packet->bytes > packet->end)
+	if (packet->bytes < sizeof(*ip) || packet->bytes > (nsrp_u64)(packet->end - packet->l3))
 		return 0;
 	packet->hops = ip->ttl;
 	packet->tuple.family = NSRP_IPV4;
@@ -125,7 +125,7 @@ static __always_inline int nsrp_fast_read6(struct nsrp_fast_packet *packet)
 		return 0;
 	payload = bpf_ntohs(ip6->payload_len);
 	packet->bytes = payload + (nsrp_u32)sizeof(*ip6);
-	if (packet->l3 + packet->bytes > packet->end)
+	if (packet->bytes > (nsrp_u64)(packet->end - packet->l3))
 		return 0;
 	packet->hops = ip6->hop_limit;
 	packet->tuple.family = NSRP_IPV6;
