@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a failure, a planned switchover and the way back cost the traffic: OpenNSRP, and keepalived + conntrackd."""
-import argparse
 import dataclasses
 import json
 import os
 import sys
 import time
 
+from nsrpbench.arguments import words_of
 from nsrpbench.judge import Judge
 from nsrpbench.keepalived import Keepalived
 from nsrpbench.opennsrp import OpenNsrp
@@ -41,15 +41,6 @@ def add_arguments(parser):
     parser.add_argument("--connections", type=int, default=200, help="TCP connections; default %(default)s")
     parser.add_argument("--udp-rate", type=int, default=1000, help="packets per second; default %(default)s")
     parser.add_argument("--json", metavar="FILE", help="keep every single figure there")
-
-
-def words_of(known):
-    def parse(text):
-        words = text.split(",")
-        if unknown := [word for word in words if word not in known]:
-            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}")
-        return words
-    return parse
 
 
 class Runner:

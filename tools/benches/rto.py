@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast new sessions reach the peer, what that costs, and how long a cold sync and a takeover take: OpenNSRP, and
 conntrackd in its modes."""
-import argparse
 import contextlib
 import json
 import os
 import sys
 import time
 
+from nsrpbench.arguments import words_of
 from nsrpbench.kernel_limits import room_for_sessions
 from nsrpbench.mirrors import MIRRORS
 from nsrpbench.rto_cold import ColdSync
@@ -41,15 +41,6 @@ def add_arguments(parser):
 
 def numbers(text):
     return [int(word) for word in text.split(",")]
-
-
-def words_of(known):
-    def parse(text):
-        words = text.split(",")
-        if unknown := [word for word in words if word not in known]:
-            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}")
-        return words
-    return parse
 
 
 @contextlib.contextmanager
