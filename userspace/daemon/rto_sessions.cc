@@ -40,6 +40,11 @@ Result<std::unique_ptr<RtoSessions>> RtoSessions::open(const kernel::Datapath& d
   if (!conntrack) return fail(conntrack.error());
   self->table_ = std::move(*table);
   self->conntrack_ = std::move(*conntrack);
+  const Result<kernel::Counters> counters = datapath.counters();
+  if (!counters) return fail(counters.error());
+  self->created_ = counters->at(NSRP_CNT_session_created);
+  self->count_ = std::make_unique<SessionCount>(*self->table_);
+  if (Status counted = self->count_->begin(self->created_); !counted) return fail(counted.error());
   return self;
 }
 
@@ -78,6 +83,7 @@ size_t RtoSessions::drain_ring() {
 Status RtoSessions::sweep_dirty() {
   const Result<kernel::Counters> counters = datapath_.counters();
   if (!counters) return fail(counters.error());
+  created_ = counters->at(NSRP_CNT_session_created);
   const uint64_t ring_full = counters->at(NSRP_CNT_session_ring_full);
   if (ring_full == ring_full_) return {};
   ring_full_ = ring_full;
@@ -157,15 +163,16 @@ uint64_t RtoSessions::install_all(std::vector<rto::Session> sessions) {
 // Puts them into the table, and leaves in `sessions` those that found room.
 uint64_t RtoSessions::store(std::vector<rto::Session>& sessions, std::vector<uint32_t>& known_status) {
   const uint64_t now = to_ns(io::now());
+  std::vector<kernel::SessionTable::Present> before;
   for (rto::Session& session : sessions) {
-    const std::optional<nsrp_session> present = table_->find(session.key);
+    const auto& present = before.emplace_back(table_->find(session.key));
     const bool known = present && rto::TupleEqual{}(present->reply, session.session.reply);
     known_status.push_back(known ? present->ct_status : 0);
     session.session.flags = NSRP_SESSION_FROM_PEER;
     session.session.created_ns = present ? present->created_ns : now;
     session.session.last_seen_ns = session.session.exported_ns = now;
   }
-  const Result<size_t> stored = table_->put(sessions);
+  const Result<size_t> stored = table_->put(sessions, before);
   const size_t wanted = sessions.size();
   if (stored && *stored == wanted) return 0;
   last_failure_ = stored ? "the session table is full" : stored.error().message;
@@ -295,7 +302,7 @@ Status RtoSessions::read(const rto::ReadSessions& wanted) {
   drain_ring();
   if (wanted.from_start) {
     sync_cursor_ = {};
-    mirror_.on_snapshot_begin(counted_);
+    mirror_.on_snapshot_begin(count());
   }
   std::vector<kernel::SessionEntry> entries;
   if (Status read = table_->read(sync_cursor_, wanted.limit, entries); !read) return read;
@@ -342,16 +349,10 @@ Result<bool> RtoSessions::check_some() {
   return true;
 }
 
-Result<size_t> RtoSessions::count() {
-  const Result<size_t> counted = table_->count();
-  if (counted) counted_ = *counted;
-  return counted;
-}
-
 size_t RtoSessions::room() {
   const auto left = [](size_t capacity, size_t used) { return capacity > used ? capacity - used : 0; };
   const Result<size_t> limit = conntrack_->capacity(), used = conntrack_->count();
-  const size_t in_table = left(table_->capacity(), counted_);
+  const size_t in_table = left(table_->capacity(), count());
   return limit && used ? std::min(in_table, left(*limit, *used)) : in_table;
 }
 

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "config/model.h"
+#include "daemon/rto_count.h"
 #include "kernel/conntrack.h"
 #include "kernel/datapath.h"
 #include "kernel/session_table.h"
@@ -65,8 +66,9 @@ class RtoSessions {
   // Looks at some records at each call and deletes those whose conntrack entry went in silence: while no daemon ran, or
   // because it is older than the first one. True: all records there were at the beginning have been looked at.
   Result<bool> check_some();
-  Result<size_t> count();
-  // How many more sessions the tables have room for, by the latest count().
+  size_t count() const { return count_->value(created_); }  // as of the latest sweep
+  Status count_some() { return count_->read_some(created_); }
+  // How many more sessions the tables have room for.
   size_t room();
   const std::string& last_failure() const { return last_failure_; }
 
@@ -100,7 +102,8 @@ class RtoSessions {
   std::vector<Refused> refused_;
   kernel::SessionTable::Cursor sync_cursor_, check_cursor_, own_audit_cursor_, peers_audit_cursor_;
   bool first_check_ = true;
-  size_t counted_ = 0;
+  std::unique_ptr<SessionCount> count_;
+  uint64_t created_ = 0;  // by packets: the data path's counter
   std::string last_failure_;
 };
 

@@ -19,9 +19,15 @@ constexpr milliseconds kRingPause{1};
 constexpr milliseconds kSweepInterval{100};
 // The records an earlier run left are looked through soon; later on what ends in silence is rare.
 constexpr milliseconds kFirstCheckInterval{50}, kCheckInterval{1000};
-constexpr milliseconds kCountInterval{500};
-constexpr int kCountShare = 20;  // counting takes at most this fraction of the thread's time
+constexpr milliseconds kRoomInterval{500}, kCountInterval{50};
+// Reading the table takes at most this fraction of the thread's time: meanwhile nothing is mirrored, and an almost
+// empty table is read in one piece, however large it is.
+constexpr int kReadingShare = 200;
 constexpr seconds kComplaintInterval{10};
+
+Duration rest_after(Duration reading, Duration at_least) {
+  return std::max(at_least, reading * kReadingShare);
+}
 
 std::vector<std::unique_ptr<RtoClass>> make_classes() {
   std::vector<std::unique_ptr<RtoClass>> classes;
@@ -56,7 +62,6 @@ struct RtoWorker::Impl {
   bool degraded = false;
   bool clear_on_inactive = false;
   rto::VsdSet mastered;
-  size_t counted = 0;
 
   mutable std::mutex view_mutex;
   RtoView view;
@@ -91,7 +96,8 @@ struct RtoWorker::Impl {
   void set_mastered(rto::VsdSet vsds);
   void sweep();
   void check_some();
-  void count();
+  void count_some();
+  void look_for_room();
   void complain(const Status& status);
   void complain_of_failed_sessions();
   void report_degradation(const rto::MirrorView& now);
@@ -156,7 +162,8 @@ void RtoWorker::Impl::begin() {
   on_ring();
   sweep();
   check_some();
-  count();
+  count_some();
+  look_for_room();
   loop->run();
 }
 
@@ -236,20 +243,24 @@ void RtoWorker::Impl::sweep() {
 }
 
 void RtoWorker::Impl::check_some() {
+  const Instant before = io::now();
   const Result<bool> all = sessions->check_some();
   if (!all) complain(fail(all.error()));
   pump();
-  loop->call_at(io::now() + (all.value_or(true) ? kCheckInterval : kFirstCheckInterval), [this] { check_some(); });
+  const Duration pause = all.value_or(true) ? rest_after(io::now() - before, kCheckInterval) : kFirstCheckInterval;
+  loop->call_at(io::now() + pause, [this] { check_some(); });
 }
 
-void RtoWorker::Impl::count() {
+void RtoWorker::Impl::count_some() {
   const Instant before = io::now();
-  const Result<size_t> number = sessions->count();
-  if (number) counted = *number;
+  complain(sessions->count_some());
+  loop->call_at(io::now() + rest_after(io::now() - before, kCountInterval), [this] { count_some(); });
+}
+
+void RtoWorker::Impl::look_for_room() {
   if (mirror.view().missing > 0) carry_out(mirror.on_room(io::now(), sessions->room()));
   pump();
-  const Duration pause = std::max(Duration(kCountInterval), (io::now() - before) * kCountShare);
-  loop->call_at(io::now() + pause, [this] { count(); });
+  loop->call_at(io::now() + kRoomInterval, [this] { look_for_room(); });
 }
 
 void RtoWorker::Impl::complain(const Status& status) {
@@ -281,7 +292,7 @@ void RtoWorker::Impl::report_degradation(const rto::MirrorView& now) {
 }
 
 void RtoWorker::Impl::publish() {
-  const RtoView now{mirror.view(), counted};
+  const RtoView now{mirror.view(), sessions->count()};
   report_degradation(now.mirror);
   const std::lock_guard lock(view_mutex);
   view = now;

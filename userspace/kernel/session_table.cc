@@ -51,12 +51,13 @@ struct SessionTable::Impl {
   std::unique_ptr<ring_buffer, RingBufferFree> ring;
   const std::function<void(const SessionEntry&)>* consume = nullptr;
   size_t consumed = 0;
+  uint64_t added = 0, removed = 0;
 
   static int on_event(void* context, void* data, size_t size);
   std::optional<nsrp_session> look_up(const nsrp_tuple& key) const;
   void drop_index(std::vector<nsrp_tuple>& replies, const std::vector<nsrp_tuple>& owners) const;
   Status drop_fast(std::vector<nsrp_tuple> directions) const;
-  Result<size_t> put_batch(std::span<const SessionEntry> entries);
+  Result<size_t> put_batch(std::span<const SessionEntry> entries, std::span<const Present> present);
 };
 
 SessionTable::SessionTable() = default;
@@ -174,25 +175,35 @@ Result<std::vector<SessionEntry>> SessionTable::take_dirty() {
 }
 
 Result<size_t> SessionTable::put(std::span<const SessionEntry> entries) {
+  std::vector<Present> present;
+  for (const SessionEntry& entry : entries) present.push_back(impl_->look_up(entry.key));
+  return put(entries, present);
+}
+
+Result<size_t> SessionTable::put(std::span<const SessionEntry> entries, std::span<const Present> present) {
   size_t stored = 0;
   for (size_t first = 0; first < entries.size(); first += kReadBatch) {
-    const auto done = impl_->put_batch(entries.subspan(first, std::min(kReadBatch, entries.size() - first)));
+    const size_t size = std::min(kReadBatch, entries.size() - first);
+    const auto done = impl_->put_batch(entries.subspan(first, size), present.subspan(first, size));
     if (!done) return fail(done.error());
     stored += *done;
   }
   return stored;
 }
 
-Result<size_t> SessionTable::Impl::put_batch(std::span<const SessionEntry> entries) {
+Result<size_t> SessionTable::Impl::put_batch(std::span<const SessionEntry> entries, std::span<const Present> present) {
   std::vector<nsrp_tuple> keys, replies, old_replies, old_owners, fast;
   std::vector<nsrp_session> values;
-  for (const SessionEntry& entry : entries) {
+  std::vector<bool> is_new;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const SessionEntry& entry = entries[i];
+    const Present& before = present[i];
     keys.push_back(entry.key);
     values.push_back(entry.session);
-    const auto present = look_up(entry.key);
-    if (present && is_fast(*present)) fast.insert(fast.end(), {entry.key, present->reply});
-    if (!present || same(present->reply, entry.session.reply)) continue;
-    old_replies.push_back(present->reply);
+    is_new.push_back(!before);
+    if (before && is_fast(*before)) fast.insert(fast.end(), {entry.key, before->reply});
+    if (!before || same(before->reply, entry.session.reply)) continue;
+    old_replies.push_back(before->reply);
     old_owners.push_back(entry.key);
   }
   if (Status slow = drop_fast(std::move(fast)); !slow) return fail(slow.error());
@@ -202,6 +213,7 @@ Result<size_t> SessionTable::Impl::put_batch(std::span<const SessionEntry> entri
   if (!stored) return fail(broken("write to", stored.error()));
   map_batch::keep(keys, *stored);
   map_batch::keep(values, *stored);
+  for (size_t i = 0; i < is_new.size(); ++i) added += is_new[i] && (*stored)[i] ? 1 : 0;
   for (const nsrp_session& session : values) replies.push_back(session.reply);
   const auto indexed = map_batch::update(maps.reply_index, std::span(replies), std::span(keys));
   if (!indexed) return fail(broken("write to the index of", indexed.error()));
@@ -209,6 +221,7 @@ Result<size_t> SessionTable::Impl::put_batch(std::span<const SessionEntry> entri
   std::vector<nsrp_tuple> unindexed;
   for (size_t i = 0; i < keys.size(); ++i)
     if (!(*indexed)[i]) unindexed.push_back(keys[i]);
+  removed += unindexed.size();
   if (auto gone = map_batch::remove(maps.sessions, std::span(unindexed)); !gone)
     return fail(broken("write to", gone.error()));
   return keys.size() - unindexed.size();
@@ -242,8 +255,9 @@ Status SessionTable::remove(std::span<const nsrp_tuple> keys) {
   if (Status slow = impl_->drop_fast(std::move(fast)); !slow) return slow;
   // The index goes first: it never leads to a record that is not there.
   impl_->drop_index(replies, owners);
-  if (auto gone = map_batch::remove(impl_->maps.sessions, std::span(owners)); !gone)
-    return fail(broken("write to", gone.error()));
+  const auto gone = map_batch::remove(impl_->maps.sessions, std::span(owners));
+  if (!gone) return fail(broken("write to", gone.error()));
+  impl_->removed += static_cast<uint64_t>(std::count(gone->begin(), gone->end(), true));
   return {};
 }
 
@@ -252,6 +266,14 @@ Result<size_t> SessionTable::count() const {
   auto read = for_each([&](std::span<const SessionEntry> entries) { count += entries.size(); });
   if (!read) return fail(read.error());
   return count;
+}
+
+uint64_t SessionTable::added() const {
+  return impl_->added;
+}
+
+uint64_t SessionTable::removed() const {
+  return impl_->removed;
 }
 
 size_t SessionTable::capacity() const {

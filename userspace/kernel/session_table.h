@@ -57,9 +57,15 @@ class SessionTable {
   // Inserts or replaces, flags included, and indexes by reply tuple (update_batch). Returns how many were stored; fewer
   // than given means the map is full.
   Result<size_t> put(std::span<const SessionEntry> entries);
+  // The same for a caller who has just looked: what find() said of each.
+  using Present = std::optional<nsrp_session>;
+  Result<size_t> put(std::span<const SessionEntry> entries, std::span<const Present> present);
   // Keys that are gone already are no error. What ends goes fast no more.
   Status remove(std::span<const nsrp_tuple> keys);
   Result<size_t> count() const;  // reads the whole map: a third of a second for a million records
+  // How many records put() has added and remove() has removed so far.
+  uint64_t added() const;
+  uint64_t removed() const;
   size_t capacity() const;
 
  private:
