@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sstream>
 
 #include "io/clock.h"
 
@@ -81,6 +82,14 @@ SessionEntry session(uint16_t number, uint8_t vsd, uint8_t nat_host) {
   entry.session.timeout_s = 300;
   entry.session.vsd = vsd;
   entry.session.generation = 1;
+  return entry;
+}
+
+SessionEntry udp_session(uint16_t number, uint32_t timeout_s) {
+  SessionEntry entry = session(number);
+  entry.key.proto = entry.session.reply.proto = kUdp;
+  entry.session.tcp_state = 0;
+  entry.session.timeout_s = timeout_s;
   return entry;
 }
 
@@ -201,6 +210,18 @@ bool Gateway::in_conntrack(const nsrp_tuple& key) {
 std::string Gateway::conntrack_line(uint16_t number) {
   const Inside inside(where);
   return sh("conntrack -L -p tcp --orig-port-src " + std::to_string(1000 + number) + " 2>/dev/null");
+}
+
+// "udp      17 29 src=…"
+int Gateway::timeout_s(const SessionEntry& session) {
+  const Inside inside(where);
+  const std::string protocol = session.key.proto == kTcp ? "tcp" : "udp";
+  const std::string said =
+      sh("conntrack -L -p " + protocol + " --orig-port-src " + std::to_string(ntohs(session.key.sport)));
+  const size_t line = said.find(protocol + " ");
+  int number = 0, timeout = -1;
+  if (line != std::string::npos) std::istringstream(said.substr(line + protocol.size())) >> number >> timeout;
+  return timeout;
 }
 
 size_t Gateway::records() const {

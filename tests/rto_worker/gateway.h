@@ -20,8 +20,12 @@ namespace nsrp::test {
 
 using kernel::SessionEntry;
 
+constexpr uint8_t kTcp = 6, kUdp = 17;
+
 // Session number n of a client behind source NAT to nat_address:20000 + n.
 SessionEntry session(uint16_t number, uint8_t vsd = 0, uint8_t nat_host = 1);
+// The same by UDP.
+SessionEntry udp_session(uint16_t number, uint32_t timeout_s);
 
 class Gateway {
  public:
@@ -51,6 +55,7 @@ class Gateway {
   std::optional<nsrp_session> record(const nsrp_tuple& key) const { return table_->find(key); }
   bool in_conntrack(const nsrp_tuple& key);
   std::string conntrack_line(uint16_t number);  // of session(number), as the conntrack tool prints it
+  int timeout_s(const SessionEntry& session);   // of its entry; -1: there is none
   size_t records() const;
   bool has(const SessionEntry& session);
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "io/clock.h"
+#include "rto/lifetime.h"
 
 namespace nsrp::daemon {
 namespace {
@@ -22,8 +23,6 @@ constexpr seconds kFresh{30};
 constexpr size_t kChecksPerCall = 2048;
 constexpr size_t kMaxRefused = 1 << 16;
 constexpr unsigned kAttempts = 20;
-// The master tells of an unchanged session every 30 s at most: the copy must not end before the original.
-constexpr uint32_t kRefreshSlackSeconds = 60;
 constexpr uint32_t kHasHelper = 1u << 13;  // IPS_HELPER
 
 bool contains(rto::VsdSet set, const nsrp_session& session) {
@@ -45,6 +44,8 @@ Result<std::unique_ptr<RtoSessions>> RtoSessions::open(const kernel::Datapath& d
   self->created_ = counters->at(NSRP_CNT_session_created);
   self->count_ = std::make_unique<SessionCount>(*self->table_);
   if (Status counted = self->count_->begin(self->created_); !counted) return fail(counted.error());
+  self->timeouts_ = std::make_unique<RtoTimeouts>(*self->table_, *self->conntrack_);
+  self->timeouts_->set_tcp_established(self->conntrack_->tcp_established_timeout_s());
   return self;
 }
 
@@ -56,12 +57,18 @@ bool RtoSessions::stays_here(const nsrp_session& session) const {
   return no_backup_ && (session.ct_mark & no_backup_->mask) == no_backup_->value;
 }
 
+// What is left of its time now, which the record does not say.
+rto::Session RtoSessions::as_told(rto::Session session) const {
+  session.session.timeout_s = rto::seconds_left(session, io::now(), timeouts_->tcp_established_s());
+  return session;
+}
+
 // A session that gets the mark later on has been told of; the peer loses it.
-void RtoSessions::tell(const rto::Session& session) {
+void RtoSessions::tell(rto::Session session) {
   if (stays_here(session.session)) {
     mirror_.on_local_end({session.key, VsdId{session.session.vsd}});
   } else {
-    mirror_.on_local_session(session);
+    mirror_.on_local_session(as_told(session));
     note_helper(session);
   }
 }
@@ -119,24 +126,13 @@ void RtoSessions::on_destroyed(const nsrp_tuple& key, Instant now, std::vector<n
   if (mastered) mirror_.on_local_end({key, VsdId{record->vsd}});
 }
 
-Status RtoSessions::loosen(rto::VsdSet lost) {
-  if (Status done = take_destroyed(); !done) return done;
-  Status first;
-  const Status read = table_->for_each([&](std::span<const kernel::SessionEntry> entries) {
-    std::vector<kernel::SessionEntry> own;
-    std::vector<uint32_t> known_status;
-    for (const kernel::SessionEntry& entry : entries) {
-      if (!contains(lost, entry.session) || entry.key.proto != IPPROTO_TCP) continue;
-      own.push_back(entry);
-      own.back().session.timeout_s += kRefreshSlackSeconds;
-      known_status.push_back(entry.session.ct_status);
-    }
-    if (own.empty()) return;
-    if (const auto done = conntrack_->install(own, kMinTimeoutSeconds, known_status); first && !done) {
-      first = fail(done.error());
-    }
-  });
-  return read ? first : read;
+void RtoSessions::set_mastered(rto::VsdSet mastered) {
+  mastered_ = mastered;
+  timeouts_->set_mastered(io::now(), mastered);
+}
+
+Result<bool> RtoSessions::adjust_timeouts() {
+  return timeouts_->step(io::now());
 }
 
 uint64_t RtoSessions::install(const rto::Install& wanted) {
@@ -146,6 +142,9 @@ uint64_t RtoSessions::install(const rto::Install& wanted) {
     if (!table_->find(session.key)) missing.push_back(session);
   }
   const uint64_t failed = install_all(missing);
+  rto::VsdSet vsds;
+  for (const rto::Session& session : missing) vsds.insert(VsdId{session.session.vsd});
+  timeouts_->installed_as_master(io::now(), vsds);
   for (const rto::Session& session : missing) {
     if (table_->find(session.key)) tell(session);
   }
@@ -194,9 +193,10 @@ uint64_t RtoSessions::install_in_conntrack(std::vector<Refused> wanted, std::spa
   std::vector<kernel::SessionEntry> entries;
   for (const Refused& one : wanted) {
     entries.push_back(one.session);
-    entries.back().session.timeout_s += kRefreshSlackSeconds;
+    entries.back().session.timeout_s += RtoTimeouts::kRefreshSlackSeconds;
   }
-  const Result<kernel::InsertResult> result = conntrack_->install(entries, kMinTimeoutSeconds, known_status);
+  const Result<kernel::InsertResult> result =
+      conntrack_->install(entries, RtoTimeouts::kMinTimeoutSeconds, known_status);
   std::vector<nsrp_tuple> given_up;
   std::vector<kernel::SessionEntry> clashing;
   if (!result) {
@@ -308,6 +308,7 @@ Status RtoSessions::read(const rto::ReadSessions& wanted) {
   if (Status read = table_->read(sync_cursor_, wanted.limit, entries); !read) return read;
   std::erase_if(entries,
                 [&](const auto& entry) { return !contains(wanted.vsds, entry.session) || stays_here(entry.session); });
+  for (kernel::SessionEntry& entry : entries) entry = as_told(entry);
   mirror_.on_snapshot(entries);
   if (sync_cursor_.at_end()) mirror_.on_snapshot_end();
   return {};
@@ -327,6 +328,7 @@ Result<RtoSessions::AuditStep> RtoSessions::read(const rto::ReadForAudit& wanted
 
 Result<bool> RtoSessions::check_some() {
   const Instant now = io::now();
+  timeouts_->set_tcp_established(conntrack_->tcp_established_timeout_s());
   std::vector<kernel::SessionEntry> entries;
   if (Status read = table_->read(check_cursor_, kChecksPerCall, entries); !read) return fail(read.error());
   std::vector<nsrp_tuple> keys, ended;

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "config/model.h"
 #include "daemon/rto_count.h"
+#include "daemon/rto_timeouts.h"
 #include "kernel/conntrack.h"
 #include "kernel/datapath.h"
 #include "kernel/session_table.h"
@@ -22,23 +23,19 @@ namespace nsrp::daemon {
 
 class RtoSessions {
  public:
-  // A peer's session lives at least this long here, whatever the peer's timer says: its next packet may pass here.
-  static constexpr uint32_t kMinTimeoutSeconds = 600;
-
   static Result<std::unique_ptr<RtoSessions>> open(const kernel::Datapath& datapath, rto::Mirror& mirror);
 
   int ring_fd() const { return table_->events_fd(); }
   int destroyed_fd() const { return conntrack_->destroy_fd(); }
 
-  void set_mastered(rto::VsdSet mastered) { mastered_ = mastered; }
+  void set_mastered(rto::VsdSet mastered);
   bool set_no_backup(std::optional<config::NoBackupMark> mark);  // true: it is another one than before
 
   // Called for each session told of that a helper of conntrack reads.
   void on_helped_flow(std::function<void(const nsrp_tuple&)> helped) { helped_ = std::move(helped); }
   std::optional<VsdId> vsd_of(const nsrp_tuple& key) const;  // of a session that is mirrored
-  // Conntrack here has followed the TCP windows of these VSDs and will miss what the next master forwards. Should they
-  // come back it must not take what it does not know for forged.
-  Status loosen(rto::VsdSet lost);
+  // One step of what a change of mastership leaves to be done. True: there is more to do right away.
+  Result<bool> adjust_timeouts();
 
   // Each tells the mirror what it finds. drain_ring() returns the number of changes.
   size_t drain_ring();
@@ -80,7 +77,8 @@ class RtoSessions {
 
   RtoSessions(const kernel::Datapath& datapath, rto::Mirror& mirror) : datapath_(datapath), mirror_(mirror) {}
   bool stays_here(const nsrp_session& session) const;
-  void tell(const rto::Session& session);
+  void tell(rto::Session session);
+  rto::Session as_told(rto::Session session) const;
   void note_helper(const rto::Session& session);
   void on_destroyed(const nsrp_tuple& key, Instant now, std::vector<nsrp_tuple>& ended);
   uint64_t install_all(std::vector<rto::Session> sessions);
@@ -93,6 +91,7 @@ class RtoSessions {
   rto::Mirror& mirror_;
   std::unique_ptr<kernel::SessionTable> table_;
   std::unique_ptr<kernel::Conntrack> conntrack_;
+  std::unique_ptr<RtoTimeouts> timeouts_;
   rto::VsdSet mastered_;
   std::optional<config::NoBackupMark> no_backup_;
   std::function<void(const nsrp_tuple&)> helped_ = [](const nsrp_tuple&) {};

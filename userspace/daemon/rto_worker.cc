@@ -23,6 +23,9 @@ constexpr milliseconds kRoomInterval{500}, kCountInterval{50};
 // Reading the table takes at most this fraction of the thread's time: meanwhile nothing is mirrored, and an almost
 // empty table is read in one piece, however large it is.
 constexpr int kReadingShare = 200;
+// Timeouts after a change of mastership are put right in this fraction of the thread's time.
+constexpr milliseconds kAdjustInterval{200};
+constexpr int kAdjustShare = 4;
 constexpr seconds kComplaintInterval{10};
 
 Duration rest_after(Duration reading, Duration at_least) {
@@ -96,6 +99,7 @@ struct RtoWorker::Impl {
   void set_mastered(rto::VsdSet vsds);
   void sweep();
   void check_some();
+  void adjust_timeouts();
   void count_some();
   void look_for_room();
   void complain(const Status& status);
@@ -162,6 +166,7 @@ void RtoWorker::Impl::begin() {
   on_ring();
   sweep();
   check_some();
+  adjust_timeouts();
   count_some();
   look_for_room();
   loop->run();
@@ -249,6 +254,14 @@ void RtoWorker::Impl::check_some() {
   pump();
   const Duration pause = all.value_or(true) ? rest_after(io::now() - before, kCheckInterval) : kFirstCheckInterval;
   loop->call_at(io::now() + pause, [this] { check_some(); });
+}
+
+void RtoWorker::Impl::adjust_timeouts() {
+  const Instant before = io::now();
+  const Result<bool> more = sessions->adjust_timeouts();
+  if (!more) complain(fail(more.error()));
+  const Duration pause = more.value_or(false) ? (io::now() - before) * kAdjustShare : Duration(kAdjustInterval);
+  loop->call_at(io::now() + pause, [this] { adjust_timeouts(); });
 }
 
 void RtoWorker::Impl::count_some() {
@@ -374,8 +387,7 @@ void RtoWorker::Impl::set_mastered(rto::VsdSet vsds) {
   sessions->set_mastered(vsds);
   for (const auto& each : classes) each->set_mastered(vsds);
   carry_out(mirror.set_mastered(vsds));
-  if (lost.empty()) return;
-  if (!clear_on_inactive) return complain(sessions->loosen(lost));
+  if (lost.empty() || !clear_on_inactive) return;
   complain(sessions->clear(lost));
   carry_out(mirror.fetch());
 }

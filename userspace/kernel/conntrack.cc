@@ -207,6 +207,17 @@ Status Conntrack::remove(std::span<const nsrp_tuple> keys) {
   return {};
 }
 
+Status Conntrack::adjust(std::span<const Adjustment> changes) {
+  const auto verdicts = impl_->channel.run(changes.size(), [&](nlmsghdr* message, size_t i) {
+    ctnetlink::write_adjust(message, changes[i].key, changes[i].timeout_s, changes[i].liberal);
+  });
+  if (!verdicts) return fail(verdicts.error());
+  for (const int error : *verdicts)
+    if (error != 0 && error != ENOENT && error != ETIME && error != EPERM)
+      return fail(std::string("cannot change the timeout of a conntrack entry: ") + std::strerror(error));
+  return {};
+}
+
 Result<size_t> Conntrack::remove_misread_answers(std::span<const SessionEntry> flows) {
   std::vector<nsrp_tuple> replies, misread;
   for (const SessionEntry& flow : flows) replies.push_back(flow.session.reply);
@@ -251,6 +262,11 @@ Result<size_t> Conntrack::capacity() {
   const auto limit = Sysctls::read("netfilter/nf_conntrack_max");
   if (!limit) return fail(limit.error());
   return *limit > 0 ? static_cast<size_t>(*limit) : SIZE_MAX;  // 0: no limit
+}
+
+uint32_t Conntrack::tcp_established_timeout_s() {
+  const auto timeout = Sysctls::read("netfilter/nf_conntrack_tcp_timeout_established");
+  return timeout && *timeout > 0 ? static_cast<uint32_t>(*timeout) : 0;
 }
 
 int Conntrack::destroy_fd() const {

@@ -36,6 +36,14 @@ class Conntrack {
   // (0: it does not have it). Right, it makes a change one request instead of three; wrong, it costs one more.
   Result<InsertResult> install(std::span<const SessionEntry> entries, uint32_t min_timeout_s,
                                std::span<const uint32_t> known_status = {});
+  // What changes of an entry that exists: its timeout (0: stays) and, of TCP, whether windows are checked.
+  struct Adjustment {
+    nsrp_tuple key;
+    uint32_t timeout_s;
+    bool liberal;  // in both directions; false: stays as it is
+  };
+  // Entries that are gone already are no error, nor are those with a timeout that a rule has fixed.
+  Status adjust(std::span<const Adjustment> changes);
   // Deletes by original tuple; entries that are gone already are no error. A key that is the reply tuple of another
   // flow would delete that one: the caller must know that the flow is there.
   Status remove(std::span<const nsrp_tuple> keys);
@@ -47,6 +55,7 @@ class Conntrack {
   Result<std::vector<bool>> exist(std::span<const nsrp_tuple> keys);
   Result<size_t> count();
   Result<size_t> capacity();  // nf_conntrack_max
+  uint32_t tcp_established_timeout_s();
 
   // The end of entries, whoever ended them. None is lost: what finds no room in the socket's buffer the kernel keeps,
   // counts against nf_conntrack_max, and delivers later. So read soon. Entries older than the first open() in this

@@ -86,6 +86,12 @@ void write_translation(nlmsghdr* message, uint16_t type, const nsrp_tuple& flow,
   mnl_attr_nest_end(message, whole);
 }
 
+void write_liberal(nlmsghdr* message) {
+  const nf_ct_tcp_flags liberal{IP_CT_TCP_FLAG_BE_LIBERAL, IP_CT_TCP_FLAG_BE_LIBERAL};
+  mnl_attr_put(message, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, sizeof liberal, &liberal);
+  mnl_attr_put(message, CTA_PROTOINFO_TCP_FLAGS_REPLY, sizeof liberal, &liberal);
+}
+
 // What a new entry and a changed one have in common.
 void write_state(nlmsghdr* message, const nsrp_session_event& event, uint32_t min_timeout_s, uint32_t status) {
   const nsrp_session& session = event.session;
@@ -94,12 +100,10 @@ void write_state(nlmsghdr* message, const nsrp_session_event& event, uint32_t mi
   mnl_attr_put_u32(message, CTA_MARK, htonl(session.ct_mark));
   if (event.key.proto != IPPROTO_TCP) return;
   // The windows this flow had are known to the other member only: be liberal in both directions.
-  const nf_ct_tcp_flags liberal{IP_CT_TCP_FLAG_BE_LIBERAL, IP_CT_TCP_FLAG_BE_LIBERAL};
   nlattr* info = mnl_attr_nest_start(message, CTA_PROTOINFO);
   nlattr* tcp = mnl_attr_nest_start(message, CTA_PROTOINFO_TCP);
   mnl_attr_put_u8(message, CTA_PROTOINFO_TCP_STATE, session.tcp_state);
-  mnl_attr_put(message, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, sizeof liberal, &liberal);
-  mnl_attr_put(message, CTA_PROTOINFO_TCP_FLAGS_REPLY, sizeof liberal, &liberal);
+  write_liberal(message);
   mnl_attr_nest_end(message, tcp);
   mnl_attr_nest_end(message, info);
 }
@@ -235,6 +239,19 @@ void write_update(nlmsghdr* message, const nsrp_session_event& event, uint32_t m
   // A connection a helper has expected (FTP's data) stays one: the kernel refuses a change of that bit.
   const uint32_t expected = present_status & IPS_EXPECTED;
   write_state(message, event, min_timeout_s, settable_status(event.session.ct_status | present_status) | expected);
+}
+
+void write_adjust(nlmsghdr* message, const nsrp_tuple& original, uint32_t timeout_s, bool liberal) {
+  request_header(message, IPCTNL_MSG_CT_NEW, 0, original.family);
+  write_tuple(message, CTA_TUPLE_ORIG, original, Direction::kOriginal);
+  if (original.zone != 0) mnl_attr_put_u16(message, CTA_ZONE, htons(original.zone));
+  if (timeout_s != 0) mnl_attr_put_u32(message, CTA_TIMEOUT, htonl(timeout_s));
+  if (!liberal) return;
+  nlattr* info = mnl_attr_nest_start(message, CTA_PROTOINFO);
+  nlattr* tcp = mnl_attr_nest_start(message, CTA_PROTOINFO_TCP);
+  write_liberal(message);
+  mnl_attr_nest_end(message, tcp);
+  mnl_attr_nest_end(message, info);
 }
 
 void write_get(nlmsghdr* message, const nsrp_tuple& original) {

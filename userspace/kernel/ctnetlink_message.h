@@ -37,6 +37,8 @@ nsrp_tuple inverse(const nsrp_tuple& original);
 void write_create(nlmsghdr* message, const nsrp_session_event& session, uint32_t min_timeout_s);
 void write_update(nlmsghdr* message, const nsrp_session_event& session, uint32_t min_timeout_s,
                   uint32_t present_status);
+// Of an entry that exists: the timeout, unless 0, and that TCP windows are not checked.
+void write_adjust(nlmsghdr* message, const nsrp_tuple& original, uint32_t timeout_s, bool liberal);
 void write_get(nlmsghdr* message, const nsrp_tuple& original);
 void write_delete(nlmsghdr* message, const nsrp_tuple& original);
 
