@@ -166,6 +166,10 @@ void Gateway::count_full_ring() {
   REQUIRE(bpf_map_update_elem(counters.get(), &key, per_cpu.data(), BPF_ANY) == 0);
 }
 
+void Gateway::only_in_conntrack(const SessionEntry& session) {
+  REQUIRE(conntrack_->install(std::span(&session, 1), 0).value().installed == 1);
+}
+
 void Gateway::conntrack_ends(const nsrp_tuple& key) {
   REQUIRE(conntrack_->remove(std::span(&key, 1)));
 }

@@ -47,6 +47,7 @@ class Gateway {
   void traffic(const SessionEntry& session, bool ring_is_full = false);
   // A packet passed a minute ago, of a flow older than the first listener: nobody will be told of its end.
   void old_traffic(const SessionEntry& session);
+  void only_in_conntrack(const SessionEntry& session);  // an entry without a record
   void conntrack_ends(const nsrp_tuple& key);
   void forget_everything();
   void loses(const SessionEntry& session);  // record and entry, and nobody is told

@@ -45,6 +45,7 @@ Result<std::unique_ptr<RtoSessions>> RtoSessions::open(const kernel::Datapath& d
   self->count_ = std::make_unique<SessionCount>(*self->table_);
   if (Status counted = self->count_->begin(self->created_); !counted) return fail(counted.error());
   self->timeouts_ = std::make_unique<RtoTimeouts>(*self->table_, *self->conntrack_);
+  self->adoption_ = std::make_unique<RtoAdoption>(*self->table_);
   self->timeouts_->set_tcp_established(self->conntrack_->tcp_established_timeout_s());
   return self;
 }
@@ -129,10 +130,19 @@ void RtoSessions::on_destroyed(const nsrp_tuple& key, Instant now, std::vector<n
 void RtoSessions::set_mastered(rto::VsdSet mastered) {
   mastered_ = mastered;
   timeouts_->set_mastered(io::now(), mastered);
+  adoption_->set_mastered(io::now(), mastered);
 }
 
 Result<bool> RtoSessions::adjust_timeouts() {
   return timeouts_->step(io::now());
+}
+
+Result<bool> RtoSessions::adopt_some() {
+  const Result<RtoAdoption::Step> step = adoption_->step(io::now());
+  if (!step) return fail(step.error());
+  if (const Result<size_t> stored = table_->put(step->found); !stored) return fail(stored.error());
+  for (const rto::Session& session : step->found) tell(session);
+  return step->more;
 }
 
 uint64_t RtoSessions::install(const rto::Install& wanted) {
@@ -275,6 +285,7 @@ Status RtoSessions::sync_finished(const rto::SyncFinished& finished) {
   };
   Status removed = finished.vsds.empty() ? Status{} : remove_if(stale);
   syncing_ = false;
+  if (!finished.only) adoption_->told_by_peer(finished.vsds);
   return removed;
 }
 

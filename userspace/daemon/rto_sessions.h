@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "config/model.h"
+#include "daemon/rto_adoption.h"
 #include "daemon/rto_count.h"
 #include "daemon/rto_timeouts.h"
 #include "kernel/conntrack.h"
@@ -34,8 +35,10 @@ class RtoSessions {
   // Called for each session told of that a helper of conntrack reads.
   void on_helped_flow(std::function<void(const nsrp_tuple&)> helped) { helped_ = std::move(helped); }
   std::optional<VsdId> vsd_of(const nsrp_tuple& key) const;  // of a session that is mirrored
+  void set_vsis(std::span<const RtoVsi> vsis) { adoption_->set_vsis(vsis); }
   // One step of what a change of mastership leaves to be done. True: there is more to do right away.
   Result<bool> adjust_timeouts();
+  Result<bool> adopt_some();  // the same
 
   // Each tells the mirror what it finds. drain_ring() returns the number of changes.
   size_t drain_ring();
@@ -92,6 +95,7 @@ class RtoSessions {
   std::unique_ptr<kernel::SessionTable> table_;
   std::unique_ptr<kernel::Conntrack> conntrack_;
   std::unique_ptr<RtoTimeouts> timeouts_;
+  std::unique_ptr<RtoAdoption> adoption_;
   rto::VsdSet mastered_;
   std::optional<config::NoBackupMark> no_backup_;
   std::function<void(const nsrp_tuple&)> helped_ = [](const nsrp_tuple&) {};

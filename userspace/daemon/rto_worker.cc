@@ -23,9 +23,9 @@ constexpr milliseconds kRoomInterval{500}, kCountInterval{50};
 // Reading the table takes at most this fraction of the thread's time: meanwhile nothing is mirrored, and an almost
 // empty table is read in one piece, however large it is.
 constexpr int kReadingShare = 200;
-// Timeouts after a change of mastership are put right in this fraction of the thread's time.
-constexpr milliseconds kAdjustInterval{200};
-constexpr int kAdjustShare = 4;
+// What a change of mastership leaves to be done takes about this fraction of the thread's time.
+constexpr milliseconds kStepInterval{200};
+constexpr int kStepShare = 4;
 constexpr seconds kComplaintInterval{10};
 
 Duration rest_after(Duration reading, Duration at_least) {
@@ -99,7 +99,7 @@ struct RtoWorker::Impl {
   void set_mastered(rto::VsdSet vsds);
   void sweep();
   void check_some();
-  void adjust_timeouts();
+  void go_on_with(Result<bool> (RtoSessions::*step)());
   void count_some();
   void look_for_room();
   void complain(const Status& status);
@@ -166,7 +166,8 @@ void RtoWorker::Impl::begin() {
   on_ring();
   sweep();
   check_some();
-  adjust_timeouts();
+  go_on_with(&RtoSessions::adjust_timeouts);
+  go_on_with(&RtoSessions::adopt_some);
   count_some();
   look_for_room();
   loop->run();
@@ -256,12 +257,14 @@ void RtoWorker::Impl::check_some() {
   loop->call_at(io::now() + pause, [this] { check_some(); });
 }
 
-void RtoWorker::Impl::adjust_timeouts() {
+// What a change of mastership leaves to be done, step by step.
+void RtoWorker::Impl::go_on_with(Result<bool> (RtoSessions::*step)()) {
   const Instant before = io::now();
-  const Result<bool> more = sessions->adjust_timeouts();
+  const Result<bool> more = (*sessions.*step)();
   if (!more) complain(fail(more.error()));
-  const Duration pause = more.value_or(false) ? (io::now() - before) * kAdjustShare : Duration(kAdjustInterval);
-  loop->call_at(io::now() + pause, [this] { adjust_timeouts(); });
+  const Duration pause = more.value_or(false) ? (io::now() - before) * kStepShare : Duration(kStepInterval);
+  pump();
+  loop->call_at(io::now() + pause, [this, step] { go_on_with(step); });
 }
 
 void RtoWorker::Impl::count_some() {
@@ -402,6 +405,7 @@ void RtoWorker::begin_barrier(uint64_t id) {
 
 void RtoWorker::set_vsis(std::vector<RtoVsi> vsis) {
   impl_->loop->post([impl = impl_.get(), vsis = std::move(vsis)] {
+    impl->sessions->set_vsis(vsis);
     for (const auto& each : impl->classes) each->set_vsis(vsis);
     impl->pump();
   });
