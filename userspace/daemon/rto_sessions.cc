@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <unordered_set>
 #include <utility>
 
@@ -24,6 +25,8 @@ constexpr size_t kChecksPerCall = 2048;
 constexpr size_t kMaxRefused = 1 << 16;
 constexpr unsigned kAttempts = 20;
 constexpr uint32_t kHasHelper = 1u << 13;  // IPS_HELPER
+// As many sessions at once come in a cold sync; to share the work on fewer costs more time than it saves.
+constexpr size_t kWorthSharing = 256, kShare = 128;
 
 bool contains(rto::VsdSet set, const nsrp_session& session) {
   return set.contains(VsdId{session.vsd});
@@ -161,12 +164,27 @@ uint64_t RtoSessions::install(const rto::Install& wanted) {
   return failed;
 }
 
+// Of many sessions some go into the table while conntrack takes those before them: the two have no lock in common.
 uint64_t RtoSessions::install_all(std::vector<rto::Session> sessions) {
-  std::vector<uint32_t> known_status;
-  const uint64_t not_stored = store(sessions, known_status);
-  std::vector<Refused> wanted;
-  for (const rto::Session& session : sessions) wanted.push_back({session, 0});
-  return not_stored + install_in_conntrack(std::move(wanted), known_status);
+  const size_t share = sessions.size() < kWorthSharing ? sessions.size() : kShare;
+  uint64_t failed = 0;
+  std::deque<Installation> under_way;
+  for (size_t first = 0; first < sessions.size(); first += share) {
+    const auto begin = sessions.begin() + static_cast<std::ptrdiff_t>(first);
+    std::vector<rto::Session> some(begin,
+                                   begin + static_cast<std::ptrdiff_t>(std::min(share, sessions.size() - first)));
+    Installation& next = under_way.emplace_back();
+    failed += store(some, next.known_status);
+    for (const rto::Session& session : some) next.sessions.push_back({session, 0});
+    if (share == sessions.size()) {
+      put_into_conntrack(next);
+    } else {
+      helper_.run([this, &next] { put_into_conntrack(next); });
+    }
+  }
+  helper_.wait();
+  for (Installation& done : under_way) failed += settle(done);
+  return failed;
 }
 
 // Puts them into the table, and leaves in `sessions` those that found room.
@@ -197,25 +215,27 @@ uint64_t RtoSessions::store(std::vector<rto::Session>& sessions, std::vector<uin
   return wanted - kept;
 }
 
-// A record without its conntrack entry would be half a session: it goes, unless it is worth another attempt.
-uint64_t RtoSessions::install_in_conntrack(std::vector<Refused> wanted, std::span<const uint32_t> known_status) {
-  if (wanted.empty()) return 0;
+// Also called on the helper's thread: touches nothing but conntrack.
+void RtoSessions::put_into_conntrack(Installation& wanted) {
   std::vector<kernel::SessionEntry> entries;
-  for (const Refused& one : wanted) {
+  for (const Refused& one : wanted.sessions) {
     entries.push_back(one.session);
     entries.back().session.timeout_s += RtoTimeouts::kRefreshSlackSeconds;
   }
-  const Result<kernel::InsertResult> result =
-      conntrack_->install(entries, RtoTimeouts::kMinTimeoutSeconds, known_status);
+  wanted.result = conntrack_->install(entries, RtoTimeouts::kMinTimeoutSeconds, wanted.known_status);
+}
+
+// A record without its conntrack entry would be half a session: it goes, unless it is worth another attempt.
+uint64_t RtoSessions::settle(Installation& done) {
   std::vector<nsrp_tuple> given_up;
   std::vector<kernel::SessionEntry> clashing;
-  if (!result) {
-    last_failure_ = result.error().message;
-    for (const Refused& one : wanted) given_up.push_back(one.session.key);
+  if (!done.result) {
+    last_failure_ = done.result.error().message;
+    for (const Refused& one : done.sessions) given_up.push_back(one.session.key);
   } else {
-    for (const kernel::InsertResult::Failure& failure : result->failures) {
+    for (const kernel::InsertResult::Failure& failure : done.result->failures) {
       last_failure_ = "conntrack refused them: " + std::string(std::strerror(failure.error));
-      Refused& one = wanted[failure.index];
+      Refused& one = done.sessions[failure.index];
       if (failure.error == EEXIST && ++one.attempts < kAttempts && refused_.size() < kMaxRefused) {
         refused_.push_back(one);
         clashing.push_back(one.session);
@@ -224,6 +244,7 @@ uint64_t RtoSessions::install_in_conntrack(std::vector<Refused> wanted, std::spa
       }
     }
   }
+  if (clashing.empty() && given_up.empty()) return 0;
   // They are tried again soon, by retry_refused().
   if (const auto cleared = conntrack_->remove_misread_answers(clashing); !cleared) {
     last_failure_ = cleared.error().message;
@@ -244,7 +265,9 @@ uint64_t RtoSessions::retry_refused() {
     const std::optional<nsrp_session> present = table_->find(one.session.key);
     if (present && present->generation == one.session.session.generation) again.push_back(one);
   }
-  return install_in_conntrack(std::move(again), {});
+  Installation next{std::move(again), {}};
+  put_into_conntrack(next);
+  return settle(next);
 }
 
 // What conntrack refused is not there; what it has by that name is part of another flow.
@@ -274,6 +297,7 @@ void RtoSessions::restate(std::span<const nsrp_tuple> keys) {
 
 void RtoSessions::sync_started() {
   syncing_ = true;
+  began_empty_ = count() == 0;
   sync_started_ns_ = to_ns(io::now());
 }
 
@@ -283,7 +307,8 @@ Status RtoSessions::sync_finished(const rto::SyncFinished& finished) {
     return contains(finished.vsds, entry.session) && entry.session.exported_ns < sync_started_ns_ &&
            (!finished.only || finished.only->contains(entry.key));
   };
-  Status removed = finished.vsds.empty() ? Status{} : remove_if(stale);
+  // What was empty when the sync began holds nothing older; to read all of it would only take its time.
+  Status removed = finished.vsds.empty() || began_empty_ ? Status{} : remove_if(stale);
   syncing_ = false;
   if (!finished.only) adoption_->told_by_peer(finished.vsds);
   return removed;

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "config/model.h"
+#include "daemon/helper_thread.h"
 #include "daemon/rto_adoption.h"
 #include "daemon/rto_count.h"
 #include "daemon/rto_timeouts.h"
@@ -75,7 +76,13 @@ class RtoSessions {
  private:
   struct Refused {
     rto::Session session;
-    unsigned attempts;
+    unsigned attempts = 0;
+  };
+  // Sessions on their way into conntrack.
+  struct Installation {
+    std::vector<Refused> sessions;
+    std::vector<uint32_t> known_status;
+    Result<kernel::InsertResult> result{};
   };
 
   RtoSessions(const kernel::Datapath& datapath, rto::Mirror& mirror) : datapath_(datapath), mirror_(mirror) {}
@@ -85,7 +92,8 @@ class RtoSessions {
   void note_helper(const rto::Session& session);
   void on_destroyed(const nsrp_tuple& key, Instant now, std::vector<nsrp_tuple>& ended);
   uint64_t install_all(std::vector<rto::Session> sessions);
-  uint64_t install_in_conntrack(std::vector<Refused> wanted, std::span<const uint32_t> known_status);
+  void put_into_conntrack(Installation& wanted);
+  uint64_t settle(Installation& done);
   uint64_t store(std::vector<rto::Session>& sessions, std::vector<uint32_t>& known_status);
   void forget(std::span<const nsrp_tuple> keys);
   Status remove_if(const std::function<bool(const kernel::SessionEntry&)>& doomed);
@@ -102,12 +110,14 @@ class RtoSessions {
   uint64_t ring_full_ = 0;  // the counter, when the last sweep began
   uint64_t sync_started_ns_ = 0;
   bool syncing_ = false;  // what is stale is still there
+  bool began_empty_ = false;
   std::vector<Refused> refused_;
   kernel::SessionTable::Cursor sync_cursor_, check_cursor_, own_audit_cursor_, peers_audit_cursor_;
   bool first_check_ = true;
   std::unique_ptr<SessionCount> count_;
   uint64_t created_ = 0;  // by packets: the data path's counter
   std::string last_failure_;
+  HelperThread helper_;  // ends before what it works with
 };
 
 }  // namespace nsrp::daemon

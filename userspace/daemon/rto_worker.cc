@@ -2,6 +2,7 @@
 #include "daemon/rto_worker.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <mutex>
@@ -14,8 +15,12 @@
 namespace nsrp::daemon {
 namespace {
 
-// Changes are taken from the ring this often while they come: a wake-up for each would cost more than it brings.
-constexpr milliseconds kRingPause{1};
+// The first change after a pause is told at once. While more come they are taken from the ring this often: a wake-up
+// for each would cost more than it brings, and many at a time cost both members less.
+constexpr milliseconds kRingPause{1}, kBusyRingPause{4};
+constexpr size_t kBusyRing = 16;
+// Above other programs, below the control thread: what the peer has not heard of when this device dies is lost.
+constexpr int kNiceness = -10;
 constexpr milliseconds kSweepInterval{100};
 // The records an earlier run left are looked through soon; later on what ends in silence is rare.
 constexpr milliseconds kFirstCheckInterval{50}, kCheckInterval{1000};
@@ -158,6 +163,7 @@ void RtoWorker::Impl::resync(const std::string& name) {
 }
 
 void RtoWorker::Impl::begin() {
+  (void)setpriority(PRIO_PROCESS, 0, kNiceness);  // of this thread; without the right to it, it works as well
   sessions->on_helped_flow([this](const nsrp_tuple& flow) {
     for (const auto& each : classes) each->on_helped_flow(flow);
   });
@@ -218,11 +224,11 @@ void RtoWorker::Impl::carry_out(rto::AuditDiffers& found) {
 }
 
 void RtoWorker::Impl::on_ring() {
-  const bool any = sessions->drain_ring() > 0;
-  if (any) {
+  const size_t changes = sessions->drain_ring();
+  if (changes > 0) {
     ring_watch = {};
     ring_watched = false;
-    loop->call_at(io::now() + kRingPause, [this] { on_ring(); });
+    loop->call_at(io::now() + (changes < kBusyRing ? kRingPause : kBusyRingPause), [this] { on_ring(); });
     pump();
   } else if (!ring_watched) {
     ring_watched = true;
