@@ -54,10 +54,22 @@ class Mirror(abc.ABC):
             self.boot(node)
         self.wait_ready()
 
+    def wipe(self, node):
+        """The node as after a power cycle: no daemon, no sessions."""
+        self.end(node)
+        self.forget(node)
+
+    def renew(self):
+        """Both nodes start afresh: what a daemon has taken for an earlier part it does not give back."""
+        for node in GATEWAYS:
+            self.wipe(node)
+        for node in GATEWAYS:
+            self.boot(node)
+        self.wait_ready()
+
     def stop(self):
         for node in GATEWAYS:
-            self.end(node)
-            self.forget(node)
+            self.wipe(node)
 
     def forget(self, node):
         self.lab.network.run(node, "conntrack", "-F", check=False)
@@ -111,10 +123,9 @@ class OpenNsrpMirror(Mirror):
     def cold_sync(self):
         pass  # it asks by itself
 
-    def stop(self):
-        super().stop()
-        for node in GATEWAYS:
-            self.lab[node].clean()
+    def wipe(self, node):
+        super().wipe(node)
+        self.lab[node].clean()
 
 
 class ConntrackdMirror(Mirror):

@@ -52,7 +52,7 @@ class Ladder:
             if not step["missing"]:
                 best = max(best, step["made_per_s"])
         self.time_half(mirror, best / 2, arguments.seconds)
-        mirror.clear()
+        mirror.renew()
         self.fill(mirror, arguments.table)
         self.climb(mirror, round(best) or 10_000, arguments.seconds, arguments.table)
 
@@ -105,5 +105,5 @@ class Ladder:
             "New UDP sessions through SNAT, one packet each\n" + table(heading, rows),
             "First packet to the entry in the peer's kernel, at half the highest rate without a missing session\n"
             + table(["system", "new/s", "p50 ms", "p99 ms", "worst ms", "missing"], self.latency),
-            "Resident memory of the daemons, bytes a session\n"
+            "Resident memory of the daemons, bytes a session, from a fresh start on\n"
             + table(["system", "sessions", "gwA", "gwB"], self.memory)])
