@@ -37,6 +37,7 @@ void consider_vsd(Earliest& next, const Vsd& v) {
     next.consider(v.handover->answer_limit);
   }
   next.consider(v.succession_until);
+  if (v.last_word) next.consider(v.last_word->until);
   if (v.handed_to != UnitId{}) next.consider(v.yield_until);
   if (v.preempt_since) next.consider(*v.preempt_since + v.settings.hold_down);
   for (const auto& [unit, until] : v.waits) next.consider(until);

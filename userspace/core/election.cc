@@ -34,7 +34,17 @@ UnitId Member::Impl::named_successor(const Vsd& v) const {
     if (advert->handed_to == settings.unit && peer.silence.heard < v.hold_until) continue;
     return advert->handed_to;
   }
-  return {};
+  const bool counts = v.last_word && now < v.last_word->until && v.last_word->term >= v.seen;
+  return counts && alive(v.last_word->successor) ? v.last_word->successor : UnitId{};
+}
+
+// Its new run knows nothing of it.
+void Member::Impl::keep_last_word(const Peer& peer) {
+  for (auto& [id, v] : vsds) {
+    const VsdAdvert* advert = peer.advert(id);
+    if (advert == nullptr || advert->handed_to == UnitId{} || advert->handed_to == settings.unit) continue;
+    v.last_word = Vsd::LastWord{advert->handed_to, advert->term, death_of(peer)};
+  }
 }
 
 // The initial hold binds a member that became inoperable meanwhile, too: it has to have listened.

@@ -155,17 +155,20 @@ void Member::Impl::end_yield(Vsd& v, bool master_known) {
   const VsdAdvert* theirs = successor == peers.end() ? nullptr : successor->second.advert(v.settings.id);
   // It listens first, like all that start, and does not act on what was said to its earlier run.
   const bool restarted = theirs != nullptr && theirs->state == VsdState::kInitial;
-  if (!master_known && now < v.yield_until && alive(v.handed_to) && !restarted) return;
+  // One that stops names its successor to the last: its heartbeat is also the one that frees everybody to take over.
+  const bool waits = now < v.yield_until || leaving;
+  if (!master_known && waits && alive(v.handed_to) && !restarted) return;
   // Third members still leave us out of their election: they must hear of it before we act.
   if (!master_known && others_alive(v.handed_to)) v.listen_until = now + interval() / 2;
   v.handed_to = {};
 }
 
-// The orderly stop: when nothing is mastered any more, and whoever was handed something has said that it is master, the
-// next heartbeat is the last. Until then the data path has somebody to pass packets on to.
+// The orderly stop: when nothing is mastered any more, and whoever was handed something has said that it is master or
+// has had its time, the next heartbeat is the last. Until then the data path has somebody to pass packets on to.
 void Member::Impl::leave() {
-  const bool free = std::none_of(vsds.begin(), vsds.end(), [](const auto& entry) {
-    return entry.second.state == VsdState::kMaster || entry.second.handed_to != UnitId{};
+  const bool free = std::none_of(vsds.begin(), vsds.end(), [this](const auto& entry) {
+    const Vsd& v = entry.second;
+    return v.state == VsdState::kMaster || (v.handed_to != UnitId{} && now < v.yield_until);
   });
   if (!free) return;
   gone = true;

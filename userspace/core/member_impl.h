@@ -66,6 +66,13 @@ struct Vsd {
   // The same in the data path.
   std::optional<Instant> succession_until;
   UnitId handed_to;  // we yield to it
+  // Whom a master named that has restarted since: what it said counts as long as its silence would.
+  struct LastWord {
+    UnitId successor;
+    uint64_t term;
+    Instant until;
+  };
+  std::optional<LastWord> last_word;
   Instant yield_until{};
 
   UnitId followed;                  // the master we last followed
@@ -294,6 +301,7 @@ struct Member::Impl {
   void wait_for_hearsay(Vsd& v, UnitId master);
   bool promised_to_wait(const Vsd& v) const;
   UnitId named_successor(const Vsd& v) const;
+  void keep_last_word(const Peer& peer);
   std::vector<Candidate> candidates(const Vsd& v) const;
   bool outranks(const Candidate& a, const Candidate& b) const;
   void decide(Vsd& v);

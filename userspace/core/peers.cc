@@ -101,7 +101,10 @@ void Member::Impl::hear(LinkIndex link, LinkIndex sent_on, const Heartbeat& hear
     hear_on_link(*peer, link, sent_on, heartbeat);
     return;
   }
-  if (known && !same_run) change_run(*peer);
+  if (known && !same_run) {
+    keep_last_word(*peer);
+    change_run(*peer);
+  }
   const bool continues = same_run && peer->alive;
   if (same_run && !peer->alive) begin_run(*peer);  // what went by while it was dead is no news
   note_changes(*peer, heartbeat, continues);
