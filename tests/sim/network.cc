@@ -211,6 +211,7 @@ void World::hear(NodeId id, LinkIndex link, const Frame& frame) {
     const bool news = other != id && frame.newest[other] > newest_[id][other];
     if (!news || frame.heard[other] <= relayed_[id][other]) continue;
     relayed_[id][other] = frame.heard[other];
+    told_of_[id][other] = frame.newest[other];
     teller_[id][other] = {frame.from, nodes_[frame.from].boots};
   }
   if (node.recorder) return tell(id, HeartbeatIn{link, link, frame.heartbeat});

@@ -270,8 +270,8 @@ void Safety::check_birth(NodeId b, NodeId a, VsdId vsd) const {
   const Instant halted = std::max(nodes_[a].halted_until, nodes_[b].halted_until);
   if (halted != Instant::min() && world_.now() - halted < bound(a, b)) return;
   // What a third member told of it before it was master says nothing.
-  const Instant told = world_.told_at(b, a), promoted = nodes_[a].vsds[vsd.value].promoted;
-  const Instant heard = std::max(world_.heard_itself_at(b, a), told > promoted ? told : Instant::min());
+  const bool as_master = world_.told_of(b, a) >= nodes_[a].vsds[vsd.value].promoted;
+  const Instant heard = std::max(world_.heard_itself_at(b, a), as_master ? world_.told_at(b, a) : Instant::min());
   const std::string two =
       "VSD " + std::to_string(vsd.value) + ": " + name(b) + " takes over while " + name(a) + " is master, ";
   if (heard != Instant::min() && world_.now() - heard < silence - tolerance(silence)) {

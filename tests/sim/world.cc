@@ -11,6 +11,7 @@ using namespace golden;
 World::World() {
   for (auto& row : direct_) row.fill(Instant::min());
   for (auto& row : relayed_) row.fill(Instant::min());
+  for (auto& row : told_of_) row.fill(Instant::min());
   for (auto& row : newest_) row.fill(Instant::min());
 }
 

@@ -144,6 +144,8 @@ class World {
     const auto& [teller, boot] = teller_[node][of];
     return awake(teller) && nodes_[teller].boots == boot ? relayed_[node][of] : Instant::min();
   }
+  // When that which was told had been said. The teller may have had it in its socket for a while.
+  Instant told_of(NodeId node, NodeId of) const { return told_of_[node][of]; }
   Instant heard_at(NodeId node, NodeId of) const { return std::max(direct_[node][of], relayed_[node][of]); }
   uint64_t events() const { return events_done_; }
 
@@ -231,8 +233,8 @@ class World {
   std::vector<Event> events_;  // a heap
   uint64_t events_made_ = 0, events_done_ = 0;
   std::array<std::array<std::array<Wire, core::kLinks>, kMaxNodes>, kMaxNodes> wires_{};
-  std::array<std::array<Instant, kMaxNodes>, kMaxNodes> direct_, relayed_, newest_;     // [who][of whom]
-  std::array<std::array<std::pair<NodeId, uint64_t>, kMaxNodes>, kMaxNodes> teller_{};  // and its run
+  std::array<std::array<Instant, kMaxNodes>, kMaxNodes> direct_, relayed_, told_of_, newest_;  // [who][of whom]
+  std::array<std::array<std::pair<NodeId, uint64_t>, kMaxNodes>, kMaxNodes> teller_{};         // and its run
   bool keeps_history_ = true;
   std::vector<Happened> history_;
 };

@@ -5,6 +5,7 @@
 //
 // Only what a member has heard itself is taken from it: word that went round in a circle would keep the dead alive.
 #include <algorithm>
+#include <utility>
 
 #include "core/member_impl.h"
 
@@ -53,7 +54,8 @@ void Member::Impl::take_hearings(Peer& peer) {
   const Hearing* hearing = hearing_of_us(peer);
   const bool complains = hearing != nullptr && misses_us(*hearing);
   if (complains && started) speak_now = true;  // what got lost is said again at once
-  if (hearing != nullptr) peer.has_heard_us = true;
+  // Not before now could it give way to us: until then it may have told the network of itself.
+  if (hearing != nullptr && !std::exchange(peer.has_heard_us, true)) announce_to_returned(peer);
   if (hearing != nullptr && !complains) {
     peer.deaf_since.reset();
   } else if (!peer.deaf_since) {

@@ -41,3 +41,20 @@ TEST_CASE("a master announces again when a member comes back that may have been 
   solo.world.deliver(solo.node, kHa1, heard);
   CHECK_FALSE(solo.world.happened<Announce>(solo.node).empty());
 }
+
+TEST_CASE("a master announces once more when a member that comes back hears it: until then it could not give way") {
+  MemberSettings settings = device(0xb1);
+  settings.announce_count = 1;
+  Solo solo(settings);
+  solo.world.run_for(seconds(3));
+  REQUIRE(solo.state() == VsdState::kMaster);
+  Heartbeat back = solo.heard(0xa1, VsdState::kInitial, 200, 0);
+  back.heard = {};
+  solo.world.deliver(solo.node, kHa1, back);
+  solo.world.run_for(milliseconds(50));
+  const Heartbeat hears = solo.heard(0xa1, VsdState::kBackup, 200), goes_on = solo.heard(0xa1, VsdState::kBackup, 200);
+  solo.world.forget_history();
+  solo.world.deliver(solo.node, kHa1, hears);
+  solo.world.deliver(solo.node, kHa1, goes_on);
+  CHECK(solo.world.happened<Announce>(solo.node).size() == 1);
+}

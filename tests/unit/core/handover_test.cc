@@ -341,3 +341,22 @@ TEST_CASE("a named successor is waited for although it was last heard in the ini
   solo.world.run_for(kInterval * 2);
   CHECK(solo.state() == VsdState::kPrimaryBackup);
 }
+
+TEST_CASE("whom a master named counts on when that master restarts at once, for as long as its silence would") {
+  Solo solo;
+  solo.world.run_for(milliseconds(50));
+  solo.hears_for(kHold, solo.heard(0xa1, VsdState::kMaster, 50, 1));
+  REQUIRE(solo.state() == VsdState::kPrimaryBackup);
+  const Heartbeat named = solo.heard(0xc1, VsdState::kBackup, 10, 1);
+  solo.world.deliver(solo.node, kHa1, named);
+  Heartbeat last = solo.heard(0xa1, VsdState::kBackup, 50, 1);
+  last.vsds[0].handed_to = named.unit;
+  solo.world.deliver(solo.node, kHa1, last);
+  Heartbeat anew = solo.heard(0xa1, VsdState::kInitial, 50, 0);
+  anew.boot_epoch = 0xa2;
+  solo.world.deliver(solo.node, kHa1, anew);
+  solo.world.run_for(kInterval);
+  CHECK(solo.state() == VsdState::kPrimaryBackup);
+  solo.hears_for(kSilence * 4, named);  // it lives, and does not come
+  CHECK(solo.state() == VsdState::kMaster);
+}
