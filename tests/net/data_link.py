@@ -31,6 +31,15 @@ class DataLink(LabTest):
         self.assertGreaterEqual(self.counter(self.backup, "rx_to_peer") - before[self.backup]["rx_to_peer"], 5)
         self.assertGreaterEqual(self.counter(self.master, "dl_rx") - before[self.master]["dl_rx"], 5)
 
+    def test_counters_are_cleared_here_or_everywhere(self):
+        self.assertEqual(self.ping(), 5)
+        self.command(self.backup, "clear nsrp counters")
+        self.assertLess(self.counter(self.backup, "rx_to_peer"), 5)
+        self.assertGreaterEqual(self.counter(self.master, "dl_rx"), 5)
+        self.command(self.backup, "clear cluster nsrp counters")
+        wait_until(lambda: self.counter(self.master, "dl_rx") < 5, 10, "cleared at the other member")
+        self.assertEqual(len(self.events(self.master, 228)), 1)
+
     def test_tcp_crosses_to_the_master(self):
         self.start_traffic(Load(20, udp_rate=500))
         result = self.stop_traffic()[0]

@@ -122,7 +122,7 @@ class Replay(LabTest):
                 self.assert_only_counts(victim, "ha1", [changed(frame, 44, b"\1\2\3\4")], "unknown key")
                 bare = changed(changed(frame[:-TAG_BYTES], 44, bytes(4)), 48, b"\0")
                 self.assert_only_counts(victim, "ha1", [bare], "unprotected")
-                self.assert_only_counts(victim, "ha1", [changed(frame, 18, b"\3")], "wrong version")
+                self.assert_only_counts(victim, "ha1", [changed(frame, 18, b"\xff")], "wrong version")
                 self.assert_only_counts(victim, "ha1", [changed(frame, 20, b"\5")], "wrong cluster")
 
     def frames_of_one_link_on_the_other(self):

@@ -109,6 +109,9 @@ std::string describe(const Action& action) {
     std::string operator()(const ProbesDone& a) const {
       return std::to_string(a.answered) + " of " + std::to_string(a.sent) + " probes answered";
     }
+    std::string operator()(const ClearCounters& a) const {
+      return "clear counters as " + to_string(a.said_to) + " did";
+    }
     std::string operator()(const MayExit&) const { return "may exit"; }
   };
   return std::visit(Words{}, action);

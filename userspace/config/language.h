@@ -47,6 +47,7 @@ enum class CommandId : uint8_t {
   kExecProbe,    // argument(…, "interface"), "mac", "probe-count"
   kExecSyncRto,  // argument: class; its last word is "peer" when the peer is to send
   kClearNsrpCounters,
+  kClearClusterNsrpCounters,
 };
 
 struct Command {

@@ -31,7 +31,7 @@ constexpr Row kRows[] = {
     {"exec nsrp sync rto <rto-class> [from peer]", CommandId::kExecSyncRto,
      "Send all run-time objects of a class to the peer again, or have the peer send all of its own"},
     {"clear nsrp counters", CommandId::kClearNsrpCounters, "Reset the counters of this device"},
-    {"clear cluster nsrp counters", CommandId::kClearNsrpCounters, "Reset the counters of all members",
+    {"clear cluster nsrp counters", CommandId::kClearClusterNsrpCounters, "Reset the counters of all living members",
      Propagation::kAlways},
 };
 

@@ -81,11 +81,14 @@ struct LinkStateChanged {
   bool alive;
   std::string cause;  // "the peer does not hear us on it", "4 probes went unanswered", "no carrier"
 };
+struct ClearCounters {  // a living member was told `clear cluster nsrp counters`
+  UnitId said_to;
+};
 struct MayExit {};  // every VSD was handed over (or nobody could take it) after begin_leave()
 
-using Action =
-    std::variant<SendHeartbeat, GrantLease, RevokeLease, Succeed, Announce, StartBarrier, StateChanged, HandoverGivenUp,
-                 PeerUp, PeerLost, Conflict, LinkRolesChanged, LinkStateChanged, SendProbe, ProbesDone, MayExit>;
+using Action = std::variant<SendHeartbeat, GrantLease, RevokeLease, Succeed, Announce, StartBarrier, StateChanged,
+                            HandoverGivenUp, PeerUp, PeerLost, Conflict, LinkRolesChanged, LinkStateChanged, SendProbe,
+                            ProbesDone, ClearCounters, MayExit>;
 using Actions = std::vector<Action>;
 
 }  // namespace nsrp::core

@@ -54,6 +54,7 @@ void Member::Impl::speak() {
                       .leaving = gone,
                       .rto_enabled = settings.sync_required,
                       .rto_peer = rto_peer,
+                      .clears = clears,
                       .vsds = {},
                       .heard = {}};
   for (const auto& [id, v] : vsds) heartbeat.vsds.push_back(advert(v));

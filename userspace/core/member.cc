@@ -203,6 +203,13 @@ Result<Actions> Member::on_command(Instant now, VsdId vsd, ModeCommand mode) {
   return impl_->settle();
 }
 
+Actions Member::on_clear_command(Instant now) {
+  if (impl_->stopped()) return {};
+  impl_->enter(now);
+  ++impl_->clears;
+  return impl_->settle();
+}
+
 Actions Member::begin_leave(Instant now) {
   if (impl_->stopped()) return {};
   impl_->enter(now);

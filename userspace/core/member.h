@@ -133,6 +133,8 @@ class Member {
                                                  uint8_t count);
   [[nodiscard]] Actions on_settings(Instant now, MemberSettings settings);
   [[nodiscard]] Result<Actions> on_command(Instant now, VsdId vsd, ModeCommand mode);
+  // This device has cleared its counters; the others that are alive now shall, too.
+  [[nodiscard]] Actions on_clear_command(Instant now);
   [[nodiscard]] Actions begin_leave(Instant now);  // ends with MayExit
   [[nodiscard]] Actions on_time(Instant now);
   Instant next_deadline() const;

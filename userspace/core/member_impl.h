@@ -228,6 +228,7 @@ struct Member::Impl {
   void hear_on_link(Peer& peer, LinkIndex link, LinkIndex sent_on, const Heartbeat& heartbeat);
   Peer* peer_for(UnitId unit);
   void note_changes(const Peer& peer, const Heartbeat& heartbeat, bool continues);
+  void take_clears(const Heartbeat& heartbeat, bool continues);
   bool is_of_former_run(const Peer& peer, const Heartbeat& heartbeat) const;
   void change_run(Peer& peer);
   void begin_run(Peer& peer);
@@ -390,6 +391,7 @@ struct Member::Impl {
   uint64_t probe_id;
   bool on_secondary = false;  // heartbeats go over the secondary path, too
   bool speak_now = false;
+  uint16_t clears = 0;            // see Heartbeat
   std::optional<Heartbeat> said;  // the last heartbeat, but for whom it said to hear
   std::map<UnitId, LinkSet> said_hears;
 

@@ -74,6 +74,7 @@ struct Heartbeat {
   bool leaving = false;      // the last heartbeat: the daemon stops in order
   bool rto_enabled = false;  // RTO peer information
   UnitId rto_peer{};         // the member this one mirrors with; 0: none
+  uint16_t clears = 0;       // how often this cluster was told to clear its counters, modulo 2^16
   std::vector<VsdAdvert> vsds{};
   std::vector<Hearing> heard{};  // living members, at most kMaxHearings
 

@@ -108,6 +108,7 @@ void Member::Impl::hear(LinkIndex link, LinkIndex sent_on, const Heartbeat& hear
   const bool continues = same_run && peer->alive;
   if (same_run && !peer->alive) begin_run(*peer);  // what went by while it was dead is no news
   note_changes(*peer, heartbeat, continues);
+  take_clears(heartbeat, continues);
   peer->log.note(heartbeat.sequence);
   peer->jitter.note(now, heartbeat.sequence, heartbeat.hb_interval);
   peer->last = heartbeat;
@@ -147,6 +148,14 @@ void Member::Impl::note_changes(const Peer& peer, const Heartbeat& heartbeat, bo
       v.challenged = true;
     }
   }
+}
+
+// Manual ch. 1, "Creating an NSRP Cluster", note 1: `clear cluster …` reaches all members. A number that is said again
+// in each heartbeat cannot get lost. What was cleared before a member came, or came back, is not its business.
+void Member::Impl::take_clears(const Heartbeat& heartbeat, bool continues) {
+  if (static_cast<int16_t>(heartbeat.clears - clears) <= 0) return;
+  clears = heartbeat.clears;
+  if (continues) out.push_back(ClearCounters{heartbeat.unit});
 }
 
 // A late frame of a run that has ended. Runs have no order, so what was taken for the older one may turn out to be the

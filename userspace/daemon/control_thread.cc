@@ -194,6 +194,10 @@ void ControlThread::barrier_done(VsdId vsd) {
   post(golden::BarrierDone{vsd});
 }
 
+void ControlThread::clear_counters_everywhere() {
+  post(golden::ClearCommand{});
+}
+
 void ControlThread::begin_leave() {
   loop_->post([this] {
     if (!member_) {

@@ -61,6 +61,7 @@ class ControlThread {
   void set_health(std::optional<VsdId> vsd, bool operable, std::string reason);
   void barrier_done(VsdId vsd);
   void begin_leave();  // MayExit follows
+  void clear_counters_everywhere();
   // `done` is called on the control thread.
   void command(VsdId vsd, core::ModeCommand mode, std::function<void(Status)> done);
   void probe(core::LinkIndex link, std::optional<MacAddress> to, uint8_t count,

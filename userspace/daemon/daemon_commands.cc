@@ -241,8 +241,10 @@ Daemon::Answer Daemon::show(const Command& command, bool json) {
       if (!counters) return {1, "", counters.error().message};
       return either(counters_json(*counters), counters_text(*counters));
     }
-    case CommandId::kClearNsrpCounters: {
+    case CommandId::kClearNsrpCounters:
+    case CommandId::kClearClusterNsrpCounters: {
       const Status cleared = datapath_->clear_counters();
+      if (cleared && command.id == CommandId::kClearClusterNsrpCounters) control_->clear_counters_everywhere();
       return cleared ? Answer{} : Answer{1, "", cleared.error().message};
     }
     case CommandId::kGetInterface: {

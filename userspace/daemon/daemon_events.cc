@@ -48,6 +48,10 @@ void Daemon::on_action(const core::Action& action) {
                                               (link->alive ? "up" : "down") + " cause=" + quote(link->cause));
   } else if (const auto* probes = std::get_if<core::ProbesDone>(&action)) {
     on_probes_done(*probes);
+  } else if (const auto* clear = std::get_if<core::ClearCounters>(&action)) {
+    const Status cleared = datapath_->clear_counters();
+    events_.add(EventId::k_counters_cleared,
+                "said_to=" + to_string(clear->said_to) + (cleared ? "" : " failed=" + quote(cleared.error().message)));
   } else if (const auto* barrier = std::get_if<core::StartBarrier>(&action)) {
     on_barrier(barrier->vsd);
   } else if (std::holds_alternative<core::MayExit>(action) && stopping_) {

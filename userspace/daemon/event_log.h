@@ -39,6 +39,7 @@ enum class Level : uint8_t { kInfo, kNotice, kWarning, kError };
   X(225, frame_problem, kWarning, "frames of another device are dropped: their sender and what is wrong with them") \
   X(226, frame_problem_over, kNotice, "frames of another device are dropped no longer")                             \
   X(227, protection, kNotice, "how this device's frames are protected, or who lacks the newest passwords")          \
+  X(228, counters_cleared, kNotice, "the counters were cleared, as another member was told for the whole cluster")  \
   X(230, monitor, kWarning, "a monitored object failed or recovered")                                               \
   X(300, attached, kInfo, "programs attached to an interface, natively or generically")                             \
   X(301, interface_missing, kWarning, "a configured interface is not there; it is taken in when it appears")        \

@@ -48,11 +48,12 @@ struct Command {
   VsdId vsd;
   core::ModeCommand mode;
 };
+struct ClearCommand {};
 struct Leave {};
 struct Time {};  // its deadline has come
 
 using Input = std::variant<Start, HeartbeatIn, LinkIn, SyncIn, HealthIn, BarrierDone, ProbeAnswer, ProbeCommand,
-                           SettingsIn, Command, Leave, Time>;
+                           SettingsIn, Command, ClearCommand, Leave, Time>;
 
 // Tells it to the member. An error is a command that was refused.
 Result<core::Actions> apply(core::Member& member, Instant now, const Input& input);

@@ -33,6 +33,7 @@ struct Teller {
   Result<Actions> operator()(const ProbeCommand& in) { return member.on_probe_command(now, in.link, in.to, in.count); }
   Result<Actions> operator()(const SettingsIn& in) { return member.on_settings(now, in.settings); }
   Result<Actions> operator()(const Command& in) { return member.on_command(now, in.vsd, in.mode); }
+  Result<Actions> operator()(const ClearCommand&) { return member.on_clear_command(now); }
   Result<Actions> operator()(const Leave&) { return member.begin_leave(now); }
   Result<Actions> operator()(const Time&) { return member.on_time(now); }
 };
@@ -69,6 +70,7 @@ struct Writer {
     while (mode->first != in.mode) ++mode;
     return {{"command", {{"vsd", in.vsd.value}, {"mode", mode->second}}}};
   }
+  Json operator()(const ClearCommand&) { return {{"clear_command", Json::object()}}; }
   Json operator()(const Leave&) { return {{"leave", Json::object()}}; }
   Json operator()(const Time&) { return {{"time", Json::object()}}; }
 };
@@ -137,6 +139,7 @@ Input input_from(const Json& json) {
   if (kind == "probe_command") return probe_command(in);
   if (kind == "settings") return SettingsIn{settings_from(in)};
   if (kind == "command") return Command{vsd_from(in), mode_from(in.at("mode").get<std::string>())};
+  if (kind == "clear_command") return ClearCommand{};
   if (kind == "leave") return Leave{};
   if (kind == "time") return Time{};
   throw std::invalid_argument("no input is called '" + kind + "'");

@@ -105,6 +105,7 @@ Json encode(const Heartbeat& heartbeat) {
   if (heartbeat.leaving) json["leaving"] = true;
   if (heartbeat.rto_enabled) json["rto_enabled"] = true;
   if (heartbeat.rto_peer != UnitId{}) json["rto_peer"] = encode(heartbeat.rto_peer);
+  if (heartbeat.clears != 0) json["clears"] = heartbeat.clears;
   json["vsds"] = Json::array();
   for (const VsdAdvert& advert : heartbeat.vsds) json["vsds"].push_back(advert_json(advert));
   json["heard"] = Json::array();
@@ -121,6 +122,7 @@ Heartbeat heartbeat_from(const Json& json) {
                       .leaving = json.value("leaving", false),
                       .rto_enabled = json.value("rto_enabled", false)};
   if (json.contains("rto_peer")) heartbeat.rto_peer = unit_from(json["rto_peer"]);
+  heartbeat.clears = json.value("clears", uint16_t{0});
   for (const Json& advert : json.at("vsds")) heartbeat.vsds.push_back(advert_from(advert));
   for (const Json& hearing : json.at("heard")) heartbeat.heard.push_back(hearing_from(hearing));
   return heartbeat;

@@ -63,6 +63,7 @@ struct Writer {
   Json operator()(const LinkStateChanged& a) {
     return {{"link_state_changed", {{"link", a.link.value}, {"alive", a.alive}, {"cause", a.cause}}}};
   }
+  Json operator()(const ClearCounters& a) { return {{"clear_counters", {{"said_to", encode(a.said_to)}}}}; }
   Json operator()(const MayExit&) { return {{"may_exit", Json::object()}}; }
 };
 

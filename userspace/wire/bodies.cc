@@ -10,7 +10,7 @@ namespace nsrp::wire {
 
 namespace {
 
-constexpr size_t kFixedBytes = 48;
+constexpr size_t kFixedBytes = 50;
 constexpr size_t kVsdBytes = 18;
 constexpr size_t kHearingBytes = 23;
 constexpr size_t kProbeBytes = 14;
@@ -135,6 +135,7 @@ Bytes encode(const HeartbeatBody& body) {
   out.number(body.newest_key);
   out.number(static_cast<uint8_t>(hb.vsds.size()));
   out.number(static_cast<uint8_t>(hb.heard.size()));
+  out.number(hb.clears);
   for (const core::VsdAdvert& vsd : hb.vsds) encode_vsd(out, vsd);
   for (const core::Hearing& hearing : hb.heard) encode_hearing(out, hearing);
   return out.take();
@@ -156,6 +157,7 @@ std::optional<HeartbeatBody> decode_heartbeat(const FrameHead& head, ByteView by
   body.newest_key = in.number<uint32_t>();
   const auto vsds = in.number<uint8_t>();
   const auto hearings = in.number<uint8_t>();
+  hb.clears = in.number<uint16_t>();
   hb.leaving = (flags & kLeaving) != 0;
   hb.rto_enabled = (flags & kRtoEnabled) != 0;
   if (in.overrun() || (flags & ~(kLeaving | kRtoEnabled)) != 0 || vsds > kMaxVsds || hearings > core::kMaxHearings ||

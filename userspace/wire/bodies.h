@@ -7,8 +7,8 @@
 //    8  8  configuration checksum                 42  4  id of the newest key the sender holds, 0: none
 //   16 16  IPv6 link-local address, or ::         46  1  number of VSD entries, at most 64
 //   32  6  unit id of the RTO peer, 0: none       47  1  number of hearings, at most 7
-//   38  2  hb-interval in ms                      48  .  VSD entries, then hearings
-//   40  1  hb-threshold
+//   38  2  hb-interval in ms                      48  2  clears of counters, counted over the cluster
+//   40  1  hb-threshold                           50  .  VSD entries, then hearings
 //
 // A VSD entry, 18 bytes: VSD id, state, priority, flags (1 wants master, 2 in sync, 4 the unit is followed, 8 it is
 // asked to be ready, 16 ready), term (8), unit (6) the VSD was handed to, or that is followed or asked.

@@ -33,7 +33,7 @@
 namespace nsrp::wire {
 
 inline constexpr uint16_t kEtherType = 0x88b5;  // NSRP_ETHERTYPE of the ABI
-inline constexpr uint8_t kVersion = 2;
+inline constexpr uint8_t kVersion = 3;
 inline constexpr size_t kHeadBytes = 52;
 inline constexpr size_t kTagBytes = 16;
 inline constexpr size_t kMinEthernetBytes = 60;

@@ -169,7 +169,7 @@ TEST_CASE("commands for the daemon carry their variable words") {
                         Case{"exec nsrp vsd-group id 1 mode pb", CommandId::kExecVsdMode, {"1", "pb"}},
                         Case{"exec nsrp vsd id 1 mode M", CommandId::kExecVsdMode, {"1", "master"}},
                         Case{"clear nsrp counters", CommandId::kClearNsrpCounters, {}},
-                        Case{"clear cluster nsrp counters", CommandId::kClearNsrpCounters, {}}}) {
+                        Case{"clear cluster nsrp counters", CommandId::kClearClusterNsrpCounters, {}}}) {
     CAPTURE(c.line);
     const Result<Command> command = parse_line(c.line);
     REQUIRE(command.has_value());

@@ -149,3 +149,34 @@ TEST_CASE("the operator's word goes before the configured ineligibility until th
   solo.world.run_for(seconds(3));
   CHECK(solo.state() == VsdState::kMaster);
 }
+
+TEST_CASE("a cluster-wide clear reaches the living members once, also when the first heartbeats that say it are lost") {
+  Pair pair;
+  pair.world.cut_all(pair.a, pair.b);
+  pair.world.call(pair.a, [](Member& m, Instant now) { return m.on_clear_command(now); });
+  pair.world.run_for(kInterval * 2);
+  CHECK(pair.world.happened<ClearCounters>(pair.b).empty());
+  pair.world.heal_all();
+  pair.world.run_for(seconds(2));
+  REQUIRE(pair.world.happened<ClearCounters>(pair.b).size() == 1);
+  CHECK(pair.world.happened<ClearCounters>(pair.b)[0].second.said_to == UnitId{0xa1});
+  CHECK(pair.world.happened<ClearCounters>(pair.a).empty());
+  pair.world.call(pair.b, [](Member& m, Instant now) { return m.on_clear_command(now); });
+  pair.world.run_for(kInterval);
+  CHECK(pair.world.happened<ClearCounters>(pair.a).size() == 1);
+}
+
+TEST_CASE("what was cleared before a member came, or while it was away, does not clear its counters") {
+  Pair pair;
+  const auto clear = [](Member& m, Instant now) { return m.on_clear_command(now); };
+  pair.world.power_off(pair.b);
+  pair.world.run_for(kSilence * 2);
+  pair.world.call(pair.a, clear);
+  pair.world.run_for(kInterval);
+  pair.world.start(pair.b);
+  pair.world.run_for(seconds(3));
+  CHECK(pair.world.happened<ClearCounters>(pair.b).empty());
+  pair.world.call(pair.b, clear);
+  pair.world.run_for(kInterval);
+  CHECK(pair.world.happened<ClearCounters>(pair.a).size() == 1);
+}

@@ -32,8 +32,8 @@ TEST_CASE("the largest heartbeat fits into an encrypted frame") {
   FrameHead head = example_head();
   head.protection = Protection::kEncrypted;
   head.key_id = 1;
-  CHECK(encode_frame(head, encode(example_body(64, 7))).size() == 1429);
-  CHECK(1429 <= kMaxFrameBytes);
+  CHECK(encode_frame(head, encode(example_body(64, 7))).size() == 1431);
+  CHECK(1431 <= kMaxFrameBytes);
 }
 
 TEST_CASE("a member without a link-local address says ::") {
@@ -69,13 +69,13 @@ TEST_CASE("the member that a master is about to hand over to, and its answer, ar
   body.heartbeat.vsds[1].ready = true;
   CHECK(decoded(encode(body)) == body);
   Bytes both = encode(body);
-  both[48 + 3] |= 4;  // and is followed
+  both[50 + 3] |= 4;  // and is followed
   CHECK_FALSE(decoded(both));
 }
 
 TEST_CASE("the heartbeat's offsets are those of docs/protocol.md") {
   const Bytes bytes = encode(example_body());
-  CHECK(bytes.size() == 48 + 2 * 18 + 23);
+  CHECK(bytes.size() == 50 + 2 * 18 + 23);
   CHECK(bytes[7] == 42);
   CHECK(bytes[8] == 0x11);
   CHECK(bytes[16] == 0xfe);
@@ -86,9 +86,11 @@ TEST_CASE("the heartbeat's offsets are those of docs/protocol.md") {
   CHECK(bytes[42] == 0xa1);
   CHECK(bytes[46] == 2);
   CHECK(bytes[47] == 1);
-  const Bytes second_vsd(bytes.begin() + 66, bytes.begin() + 84);
+  CHECK(bytes[48] == 1);
+  CHECK(bytes[49] == 2);
+  const Bytes second_vsd(bytes.begin() + 68, bytes.begin() + 86);
   CHECK(second_vsd == Bytes{1, 2, 2, 4, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 1});
-  const Bytes hearing(bytes.begin() + 84, bytes.end());
+  const Bytes hearing(bytes.begin() + 86, bytes.end());
   CHECK(hearing == Bytes{2, 0, 0, 0, 0, 0xc0, 0xca, 0xfe, 0, 0, 0, 0, 3, 0xe8, 0, 1, 0xe2, 0x40, 0, 0, 0, 0, 0});
 }
 
@@ -115,16 +117,16 @@ TEST_CASE("values that no member says are malformed") {
                         {"unknown flag", 41, 4},
                         {"65 VSD groups", 46, 65},
                         {"8 hearings", 47, 8},
-                        {"VSD 64", 48, 64},
-                        {"state 0", 49, 0},
-                        {"state 7", 49, 7},
-                        {"priority 0", 50, 0},
-                        {"priority 255", 50, 255},
-                        {"unknown VSD flag", 51, 8},
-                        {"nobody is followed", 83, 0},
-                        {"VSD listed twice", 66, 0},
-                        {"unknown link of a hearing", 106, 0x20},
-                        {"member listed twice", 112, 0xc0}}) {
+                        {"VSD 64", 50, 64},
+                        {"state 0", 51, 0},
+                        {"state 7", 51, 7},
+                        {"priority 0", 52, 0},
+                        {"priority 255", 52, 255},
+                        {"unknown VSD flag", 53, 8},
+                        {"nobody is followed", 85, 0},
+                        {"VSD listed twice", 68, 0},
+                        {"unknown link of a hearing", 108, 0x20},
+                        {"member listed twice", 114, 0xc0}}) {
     CAPTURE(c.what);
     CHECK_FALSE(decoded(with(bytes, c.offset, c.value)));
   }

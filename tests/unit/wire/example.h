@@ -36,6 +36,7 @@ inline wire::HeartbeatBody example_body(size_t vsds = 2, size_t hearings = 1) {
   hb.leaving = true;
   hb.rto_enabled = true;
   hb.rto_peer = kOwnUnit;
+  hb.clears = 0x0102;
   for (size_t i = 0; i < vsds; ++i) {
     core::VsdAdvert vsd;
     vsd.vsd = VsdId{static_cast<uint8_t>(i)};

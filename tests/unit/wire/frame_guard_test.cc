@@ -80,7 +80,7 @@ TEST_CASE("each way to be foreign is told apart") {
   CHECK(open.drops(Box(kA, 7, kNone).says()) == Drop::kDuplicateUnit);
   CHECK(a.drops(a.says()) == Drop::kOwnEcho);
   CHECK(open.drops(open.says()) == Drop::kOwnEcho);
-  CHECK(a.drops(with(a.says(), 18, 3)) == Drop::kWrongVersion);
+  CHECK(a.drops(with(a.says(), 18, 0xff)) == Drop::kWrongVersion);
   CHECK(a.drops(Bytes(60)) == Drop::kMalformed);
 }
 

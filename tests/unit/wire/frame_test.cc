@@ -49,7 +49,7 @@ TEST_CASE("the head's offsets are those of docs/protocol.md") {
   const Bytes bytes = encode_frame(head, kBody);
   CHECK(bytes.size() == 52 + 20 + 16);
   const Bytes expected = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,    0,    0,    0,    0, 0xb1, 0x88,
-                          0xb5, 0x4e, 0x53, 0x52, 0x50, 2,    1,    3,    1,    2,    0, 0,    0,
+                          0xb5, 0x4e, 0x53, 0x52, 0x50, 3,    1,    3,    1,    2,    0, 0,    0,
                           0,    0xb1, 0xfe, 0xed, 0xfa, 0xce, 0xca, 0xfe, 0xbe, 0xef, 0, 0,    0,
                           0,    0,    0,    0,    77,   0xa1, 0xa2, 0xa3, 0xa4, 2,    0, 0,    20};
   CHECK(Bytes(bytes.begin(), bytes.begin() + 52) == expected);
@@ -90,7 +90,7 @@ TEST_CASE("heads that no member sends are malformed") {
 }
 
 TEST_CASE("another version is not judged by what follows it") {
-  Bytes bytes = with(encode_frame(example_head(), kBody), 18, 3);
+  Bytes bytes = with(encode_frame(example_head(), kBody), 18, 0xff);
   CHECK(drop_of(bytes) == Drop::kWrongVersion);
   bytes.resize(19);
   CHECK(drop_of(bytes) == Drop::kWrongVersion);
