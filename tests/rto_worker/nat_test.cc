@@ -140,3 +140,22 @@ TEST_CASE("the end of a flow that was refused at the peer takes no other flow al
   CHECK(eventually([&] { return !pair.b.record(session(1).key); }));
   CHECK(pair.b.has(pair.misread));
 }
+
+TEST_CASE("a session that clashes with another one for good is told of, and is no reason to be out of sync") {
+  MisreadAnswer pair(kConfirmed | kSeenReply | kAssured);
+  pair.a.traffic(session(2));
+  CHECK(eventually([&] { return pair.b.worker->view().not_installable == 1; }));
+  CHECK(pair.b.in_sync());
+  CHECK(pair.b.worker->view().mirror.missing == 0);
+  CHECK(pair.b.has(session(2)));
+  const auto events = pair.b.events();
+  CHECK(std::any_of(events.begin(), events.end(),
+                    [](const auto& e) { return e.starts_with("sessions_not_installable=1"); }));
+  const auto audits = [&] { return pair.b.worker->view().mirror.audit_here; };
+  const rto::AuditView before = audits();
+  REQUIRE(eventually([&] { return audits().rounds >= before.rounds + 2; }));
+  CHECK(audits().differing == before.differing);
+  pair.b.conntrack_ends(pair.misread.key);
+  CHECK(eventually([&] { return pair.b.has(session(1)); }));
+  CHECK(eventually([&] { return pair.b.worker->view().not_installable == 0; }));
+}

@@ -132,6 +132,7 @@ void RtoSessions::on_destroyed(const nsrp_tuple& key, Instant now, std::vector<n
 
 void RtoSessions::set_mastered(rto::VsdSet mastered) {
   mastered_ = mastered;
+  set_aside_.forget_if([&](const auto& entry) { return contains(mastered, entry.session); });
   timeouts_->set_mastered(io::now(), mastered);
   adoption_->set_mastered(io::now(), mastered);
 }
@@ -166,6 +167,7 @@ uint64_t RtoSessions::install(const rto::Install& wanted) {
 
 // Of many sessions some go into the table while conntrack takes those before them: the two have no lock in common.
 uint64_t RtoSessions::install_all(std::vector<rto::Session> sessions) {
+  for (const rto::Session& session : sessions) set_aside_.forget(std::span(&session.key, 1));
   const size_t share = sessions.size() < kWorthSharing ? sessions.size() : kShare;
   uint64_t failed = 0;
   std::deque<Installation> under_way;
@@ -228,6 +230,7 @@ void RtoSessions::put_into_conntrack(Installation& wanted) {
 // A record without its conntrack entry would be half a session: it goes, unless it is worth another attempt.
 uint64_t RtoSessions::settle(Installation& done) {
   std::vector<nsrp_tuple> given_up;
+  uint64_t set_aside = 0;
   std::vector<kernel::SessionEntry> clashing;
   if (!done.result) {
     last_failure_ = done.result.error().message;
@@ -241,6 +244,8 @@ uint64_t RtoSessions::settle(Installation& done) {
         clashing.push_back(one.session);
       } else {
         given_up.push_back(one.session.key);
+        // For want of memory the kernel refuses now; for any other reason it will refuse again.
+        if (failure.error != ENOMEM && set_aside_.add(one.session)) ++set_aside;
       }
     }
   }
@@ -250,7 +255,7 @@ uint64_t RtoSessions::settle(Installation& done) {
     last_failure_ = cleared.error().message;
   }
   forget(given_up);
-  return given_up.size();
+  return given_up.size() - set_aside;
 }
 
 void RtoSessions::forget(std::span<const nsrp_tuple> keys) {
@@ -258,8 +263,21 @@ void RtoSessions::forget(std::span<const nsrp_tuple> keys) {
   if (const Status removed = table_->remove(keys); !removed) last_failure_ = removed.error().message;
 }
 
+uint64_t RtoSessions::retry_set_aside() {
+  std::vector<rto::Session> due = set_aside_.take_due(io::now());
+  if (due.empty()) return 0;
+  for (rto::Session& session : due) session = as_told(session);
+  const auto result = conntrack_->install(due, RtoTimeouts::kMinTimeoutSeconds);
+  if (!result || result->installed == 0) return 0;
+  for (const kernel::InsertResult::Failure& failure : result->failures) due[failure.index].key.family = 0;
+  std::erase_if(due, [](const rto::Session& session) { return session.key.family == 0; });
+  return install_all(std::move(due));
+}
+
 uint64_t RtoSessions::retry_refused() {
-  if (refused_.empty() || syncing_) return 0;
+  if (syncing_) return 0;
+  const uint64_t failed = retry_set_aside();
+  if (refused_.empty()) return failed;
   std::vector<Refused> again;
   for (Refused& one : std::exchange(refused_, {})) {
     const std::optional<nsrp_session> present = table_->find(one.session.key);
@@ -267,11 +285,12 @@ uint64_t RtoSessions::retry_refused() {
   }
   Installation next{std::move(again), {}};
   put_into_conntrack(next);
-  return settle(next);
+  return failed + settle(next);
 }
 
 // What conntrack refused is not there; what it has by that name is part of another flow.
 Status RtoSessions::remove(std::span<const nsrp_tuple> keys) {
+  set_aside_.forget(keys);
   using Keys = std::unordered_set<nsrp_tuple, rto::TupleHash, rto::TupleEqual>;
   Keys refused;
   if (!refused_.empty()) {
@@ -307,6 +326,7 @@ Status RtoSessions::sync_finished(const rto::SyncFinished& finished) {
     return contains(finished.vsds, entry.session) && entry.session.exported_ns < sync_started_ns_ &&
            (!finished.only || finished.only->contains(entry.key));
   };
+  set_aside_.forget_if(stale);
   // What was empty when the sync began holds nothing older; to read all of it would only take its time.
   Status removed = finished.vsds.empty() || began_empty_ ? Status{} : remove_if(stale);
   syncing_ = false;
@@ -315,7 +335,9 @@ Status RtoSessions::sync_finished(const rto::SyncFinished& finished) {
 }
 
 Status RtoSessions::clear(rto::VsdSet vsds) {
-  return remove_if([&](const kernel::SessionEntry& entry) { return contains(vsds, entry.session); });
+  const auto of_these = [&](const kernel::SessionEntry& entry) { return contains(vsds, entry.session); };
+  set_aside_.forget_if(of_these);
+  return remove_if(of_these);
 }
 
 Status RtoSessions::remove_if(const std::function<bool(const kernel::SessionEntry&)>& doomed) {
@@ -357,6 +379,8 @@ Result<RtoSessions::AuditStep> RtoSessions::read(const rto::ReadForAudit& wanted
   kernel::SessionTable::Cursor& cursor = wanted.own ? own_audit_cursor_ : peers_audit_cursor_;
   if (wanted.from_start) cursor = {};
   if (Status read = table_->read(cursor, wanted.limit, step.sessions); !read) return fail(read.error());
+  // What cannot be here is no difference.
+  if (!wanted.own && wanted.from_start) set_aside_.append_to(step.sessions);
   if (wanted.own) std::erase_if(step.sessions, [&](const auto& entry) { return stays_here(entry.session); });
   step.at_end = cursor.at_end();
   return step;

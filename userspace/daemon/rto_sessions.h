@@ -15,6 +15,7 @@
 #include "daemon/helper_thread.h"
 #include "daemon/rto_adoption.h"
 #include "daemon/rto_count.h"
+#include "daemon/rto_set_aside.h"
 #include "daemon/rto_timeouts.h"
 #include "kernel/conntrack.h"
 #include "kernel/datapath.h"
@@ -63,6 +64,8 @@ class RtoSessions {
   // Conntrack refuses an entry while a flow that has ended at the peer still holds its tuple here (a NAT port given to
   // the next client). Called now and then, it tries once more.
   uint64_t retry_refused();
+  // How many of the peer's sessions cannot be installed here; they count as neither missing nor failed.
+  size_t not_installable() const { return set_aside_.size(); }
 
   // Looks at some records at each call and deletes those whose conntrack entry went in silence: while no daemon ran, or
   // because it is older than the first one. True: all records there were at the beginning have been looked at.
@@ -96,6 +99,7 @@ class RtoSessions {
   uint64_t settle(Installation& done);
   uint64_t store(std::vector<rto::Session>& sessions, std::vector<uint32_t>& known_status);
   void forget(std::span<const nsrp_tuple> keys);
+  uint64_t retry_set_aside();
   Status remove_if(const std::function<bool(const kernel::SessionEntry&)>& doomed);
 
   const kernel::Datapath& datapath_;
@@ -112,6 +116,7 @@ class RtoSessions {
   bool syncing_ = false;  // what is stale is still there
   bool began_empty_ = false;
   std::vector<Refused> refused_;
+  RtoSetAside set_aside_;
   kernel::SessionTable::Cursor sync_cursor_, check_cursor_, own_audit_cursor_, peers_audit_cursor_;
   bool first_check_ = true;
   std::unique_ptr<SessionCount> count_;

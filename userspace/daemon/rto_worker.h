@@ -36,7 +36,8 @@ struct RtoCallbacks {
 
 struct RtoView {
   rto::MirrorView mirror{};
-  size_t sessions = 0;  // records of this device, counted a moment ago
+  size_t not_installable = 0;  // sessions of the peer that conntrack refuses for good
+  size_t sessions = 0;         // records of this device, counted a moment ago
 };
 
 class RtoWorker {

@@ -31,6 +31,7 @@ struct RtoWorker::Impl {
   io::Loop::TimerId deadline_timer = 0;
   Instant last_complaint;
   uint64_t complained_of = 0;
+  size_t told_not_installable = 0;
   bool degraded = false;
   bool clear_on_inactive = false;
   rto::VsdSet mastered;
@@ -72,6 +73,7 @@ struct RtoWorker::Impl {
   void look_for_room();
   void complain(const Status& status);
   void complain_of_failed_sessions();
+  void report_not_installable();
   void report_degradation(const rto::MirrorView& now);
   void publish();
 

@@ -92,6 +92,7 @@ void RtoWorker::Impl::sweep() {
   complain(sessions->sweep_dirty());
   carry_out(mirror.on_given_up(sessions->retry_refused()));
   complain_of_failed_sessions();
+  report_not_installable();
   pump();
   loop->call_at(io::now() + kSweepInterval, [this] { sweep(); });
 }
@@ -143,6 +144,16 @@ void RtoWorker::Impl::complain_of_failed_sessions() {
                      " cause=\"" + sessions->last_failure() + "\"");
 }
 
+// Told again only when they are more than ever, since the last time there were none.
+void RtoWorker::Impl::report_not_installable() {
+  const size_t now = sessions->not_installable();
+  if (now > told_not_installable) {
+    callbacks.on_event("sessions_not_installable=" + std::to_string(now) + " cause=\"" + sessions->last_failure() +
+                       "\"");
+  }
+  told_not_installable = now == 0 ? 0 : std::max(now, told_not_installable);
+}
+
 // Told once when copies begin to be missing here, and once when they are all there again.
 void RtoWorker::Impl::report_degradation(const rto::MirrorView& now) {
   if (now.missing > 0 && !degraded) {
@@ -156,7 +167,7 @@ void RtoWorker::Impl::report_degradation(const rto::MirrorView& now) {
 }
 
 void RtoWorker::Impl::publish() {
-  const RtoView now{mirror.view(), sessions->count()};
+  const RtoView now{mirror.view(), sessions->not_installable(), sessions->count()};
   report_degradation(now.mirror);
   const std::lock_guard lock(view_mutex);
   view = now;

@@ -220,6 +220,7 @@ Json rto_mirror_json(const StatusSource& source) {
           {"missing", mirror.missing},
           {"refused", mirror.refused},
           {"failed", mirror.failed},
+          {"not_installable", source.rto.not_installable},
           {"unsendable", mirror.unsendable},
           {"hb_interval_s", source.config.rto_hb_interval_s},
           {"hb_threshold", source.config.rto_hb_threshold},

@@ -195,6 +195,10 @@ std::string rto_mirror_text(const Json& mirror) {
   if (mirror.at("missing") != 0) {
     out << "  degraded: at least " << mirror.at("missing") << " sessions of the peer are missing here\n";
   }
+  if (mirror.at("not_installable") != 0) {
+    out << "  " << mirror.at("not_installable")
+        << " sessions of the peer clash with others here and cannot be installed\n";
+  }
   out << "  not installed " << mirror.at("failed") << ", refused " << mirror.at("refused") << ", unsendable "
       << mirror.at("unsendable") << "\n";
   for (const Json& each : mirror.at("classes")) {
