@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Devices on one HA link that do not understand each other: one event each, and words in `get nsrp`, until it is put
 right."""
-from harness import GATEWAYS, LabTest, main, wait_until
+from harness import GATEWAYS, LabTest, Load, main, wait_until
 
-PROBLEM, OVER = 225, 226
+CONFIG_DIFFERS, PROBLEM, OVER = 222, 225, 226
+CONNECTIONS = 10
 
 # Version 9 of our frames, from a device that has nothing else to say.
 STRANGER = """
@@ -81,6 +82,17 @@ class Mismatch(LabTest):
         self.assertEqual(len(units), 1)
         for gateway in GATEWAYS:
             self.wait_problem(gateway, "has the unit id of this one")
+
+    def test_another_configuration_is_told_of_and_does_not_stop_the_mirror(self):
+        master = self.start_pair()
+        backup = self.lab.other(master)
+        route = "vrouter trust-vr route 198.51.100.0/24 interface eth2"
+        self.command(backup, f"set {route} gateway 10.2.0.100")
+        wait_until(lambda: self.events(master, CONFIG_DIFFERS), 15, "the difference told of")
+        self.assertTrue(self.lab[backup].in_sync())
+        self.start_traffic(Load(CONNECTIONS, udp_rate=0))
+        self.wait_mirrored(master, CONNECTIONS)
+        self.stop_traffic()
 
     def test_another_version(self):
         master = self.start_pair()
