@@ -21,6 +21,7 @@ CONNECTIONS = 70
 MOST_GROWTH = 1.5
 # Short sessions live half a minute more after the last packet, and a minute more after a takeover.
 DEADLINE_S = 180
+PATIENCE_S = 120  # a long run meets every other work of the machine
 
 
 class RtoSoak(LabTest):
@@ -44,7 +45,7 @@ class RtoSoak(LabTest):
     def kill(self, gateway):
         self.lab[gateway].kill9()
         time.sleep(self.lots.uniform(0, 5))
-        self.lab[gateway].start()
+        self.lab[gateway].start(PATIENCE_S)
 
     def freeze(self, gateway):
         self.lab[gateway].freeze()
@@ -97,7 +98,7 @@ class RtoSoak(LabTest):
             fault, gateway = self.lots.choice(faults), self.lots.choice(GATEWAYS)
             print(f"    {time.strftime('%H:%M:%S')} {fault.__name__} {gateway}", flush=True)
             fault(gateway)
-            self.lab.wait_pair(60)
+            self.lab.wait_pair(PATIENCE_S)
             self.look_at_memory()
             wait_until(lambda s=began: time.monotonic() > s + EVERY_S, EVERY_S + 1, "the next fault")
         for helper in helpers:
