@@ -10,32 +10,19 @@ from nsrplab.sessions import compare
 from nsrplab.system import Process
 
 from .conntrackd import LINKS, conntrackd_conf, external_cache_size
-from .system import PREFERRED, STANDBY
+from .system import PREFERRED, STANDBY, TwoNodes
 
 MOST_SESSIONS = 3 << 19  # a million, and what comes meanwhile
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-class Mirror(abc.ABC):
-    """gwA has the sessions, gwB is to have them."""
-    name = ""
+class Mirror(TwoNodes):
+    """gwA has the sessions, gwB is to have them: it is ready when new ones are mirrored."""
     into_kernel = True  # what is at gwB is in its conntrack, ready for use
 
     def __init__(self, lab):
-        self.lab = lab
+        super().__init__(lab)
         self.process = {}  # by node: the daemon
-
-    @abc.abstractmethod
-    def configure(self):
-        """What both nodes need before their daemons start."""
-
-    @abc.abstractmethod
-    def boot(self, node):
-        """Starts a node's daemon."""
-
-    @abc.abstractmethod
-    def wait_ready(self):
-        """Until new sessions are mirrored."""
 
     @abc.abstractmethod
     def cold_sync(self):
@@ -48,31 +35,16 @@ class Mirror(abc.ABC):
         if node in self.process and self.process[node].alive():
             self.process[node].kill()
 
-    def start(self):
-        self.configure()
-        for node in GATEWAYS:
-            self.boot(node)
-        self.wait_ready()
-
     def wipe(self, node):
-        """The node as after a power cycle: no daemon, no sessions."""
         self.end(node)
-        self.forget(node)
+        self.forget_sessions(node)
 
     def renew(self):
         """Both nodes start afresh: what a daemon has taken for an earlier part it does not give back."""
-        for node in GATEWAYS:
-            self.wipe(node)
+        self.stop()
         for node in GATEWAYS:
             self.boot(node)
         self.wait_ready()
-
-    def stop(self):
-        for node in GATEWAYS:
-            self.wipe(node)
-
-    def forget(self, node):
-        self.lab.network.run(node, "conntrack", "-F", check=False)
 
     def in_kernel(self, node):
         return int(self.lab.network.run(node, "conntrack", "-C").stdout)
@@ -90,7 +62,7 @@ class Mirror(abc.ABC):
 
     def clear(self):
         """Both as after a start: sessions that ended by hand end at the peer, too."""
-        self.forget(PREFERRED)
+        self.forget_sessions(PREFERRED)
         wait_until(lambda: self.replicated() < 100, 120, f"{self.name}: the end of all sessions at {STANDBY}", 0.2)
 
     def cpu_seconds(self, node):
@@ -178,7 +150,7 @@ class ConntrackdMirror(Mirror):
 
     def clear(self):
         for node in GATEWAYS:
-            self.forget(node)
+            self.forget_sessions(node)
             self.control(node, "-f")
         super().clear()
 

@@ -7,9 +7,9 @@ from nsrplab import GATEWAYS, wait_until
 PREFERRED, STANDBY = GATEWAYS
 
 
-class PairUnderTest(abc.ABC):
+class TwoNodes(abc.ABC):
+    """What runs on both gateways of a lab: how it begins and ends."""
     name = ""
-    tier = ""  # systems of one tier are compared with each other
 
     def __init__(self, lab):
         self.lab = lab
@@ -23,16 +23,37 @@ class PairUnderTest(abc.ABC):
         """Starts the node's daemons as an init system would."""
 
     @abc.abstractmethod
+    def wait_ready(self):
+        """Until both nodes do what they are there for."""
+
+    @abc.abstractmethod
+    def wipe(self, node):
+        """The node as after a power cycle: no daemon, nothing of theirs in the kernel, no sessions."""
+
+    def start(self):
+        self.configure()
+        for node in GATEWAYS:
+            self.boot(node)
+        self.wait_ready()
+
+    def stop(self):
+        for node in GATEWAYS:
+            self.wipe(node)
+
+    def forget_sessions(self, node):
+        self.lab.network.run(node, "conntrack", "-F", check=False)
+
+
+class PairUnderTest(TwoNodes):
+    tier = ""  # systems of one tier are compared with each other
+
+    @abc.abstractmethod
     def kill(self, node):
         """SIGKILL to all daemons of the node; what they set up in the kernel stays."""
 
     @abc.abstractmethod
     def leave(self, node):
         """The operator ends the node's daemon with SIGTERM: a planned switchover."""
-
-    @abc.abstractmethod
-    def wipe(self, node):
-        """The node as after a power cycle: no daemon, nothing of theirs in the kernel, no sessions."""
 
     @abc.abstractmethod
     def holders(self):
@@ -45,16 +66,6 @@ class PairUnderTest(abc.ABC):
     @abc.abstractmethod
     def synchronised(self):
         """Whether the standby is ready to take over."""
-
-    def start(self):
-        self.configure()
-        for node in GATEWAYS:
-            self.boot(node)
-        self.wait_ready()
-
-    def stop(self):
-        for node in GATEWAYS:
-            self.wipe(node)
 
     def wait_ready(self):
         self.wait_holders({PREFERRED})
@@ -76,6 +87,3 @@ class PairUnderTest(abc.ABC):
 
     def heal(self, node):
         self.lab.heal(node)
-
-    def forget_sessions(self, node):
-        self.lab.network.run(node, "conntrack", "-F", check=False)
