@@ -56,6 +56,15 @@ static __always_inline int nsrp_has_crossed(const struct ethhdr *eth)
 	return link && link->ifindex && nsrp_same_mac(eth->h_source, link->peer_mac);
 }
 
+/* Of a packet that came in on a traffic interface; whether it has crossed matters to boxes of several VSDs
+ * only. */
+static __always_inline struct nsrp_owner nsrp_find_owner_here(const struct nsrp_arrival *in,
+							      const struct ethhdr *eth)
+{
+	return nsrp_find_owner(in,
+			       in->vsi && (in->vsi->flags & NSRP_VSI_SEVERAL_VSDS) && nsrp_has_crossed(eth));
+}
+
 /* The packet belongs to a VSD that this box does not master. */
 static __always_inline int nsrp_send_to_peer(struct xdp_md *ctx, const struct ethhdr *eth,
 					     const struct nsrp_arrival *in, const struct nsrp_owner *owner)
@@ -114,8 +123,9 @@ static __always_inline const struct nsrp_vsi *nsrp_accept_from_peer(const nsrp_u
 		return 0;
 	}
 	in->ifindex = in->vsi->ifindex;
+	in->now = bpf_ktime_get_ns();
 	owner = nsrp_find_owner(in, 1);
-	if (owner.vsd != NSRP_NOBODY &&
+	if (owner.vsd != NSRP_NOBODY && !owner.mastered &&
 	    !nsrp_takes_from_peer((nsrp_u32)owner.vsd, in->vsi->vsd == owner.vsd)) {
 		nsrp_count(NSRP_CNT_dl_drop_not_master);
 		return 0;

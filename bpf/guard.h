@@ -25,9 +25,10 @@ static __always_inline int nsrp_shot(enum nsrp_counter reason)
  * Writes the virtual MAC, which only the master may do. What was in the stack when the VSD was handed over
  * leaves as it is, with the interface's own MAC: nobody learns an address from it, and it is not lost.
  */
-static __always_inline int nsrp_leave_as(struct ethhdr *eth, const struct nsrp_vsi *vsi, int tells_addresses)
+static __always_inline int nsrp_leave_as(struct ethhdr *eth, const struct nsrp_vsi *vsi, int tells_addresses,
+					 nsrp_u64 now)
 {
-	if (!vsi || !nsrp_masters(vsi->vsd)) {
+	if (!vsi || !nsrp_masters_at(vsi->vsd, now)) {
 		if (!vsi || tells_addresses || !nsrp_drains(vsi->vsd))
 			return nsrp_shot(NSRP_CNT_tx_drop_not_master);
 		nsrp_count(NSRP_CNT_tx_drained);
@@ -50,7 +51,7 @@ static __always_inline int nsrp_guard_arp(struct __sk_buff *skb, struct ethhdr *
 	if (!sender || sender->kind != NSRP_ADDR_VSI)
 		return TC_ACT_UNSPEC;
 	vsi = nsrp_vsi_of_vid(sender->vid);
-	if (nsrp_leave_as(eth, vsi, 1) == TC_ACT_SHOT || !vsi)
+	if (nsrp_leave_as(eth, vsi, 1, bpf_ktime_get_ns()) == TC_ACT_SHOT || !vsi)
 		return TC_ACT_SHOT;
 	nsrp_copy_mac(arp->sender_mac, vsi->vmac);
 	return TC_ACT_UNSPEC;
@@ -83,6 +84,7 @@ static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *e
 {
 	const struct nsrp_if_config *config;
 	const struct nsrp_vsi *vsi;
+	nsrp_u64 now;
 
 	if (source && source->kind == NSRP_ADDR_DEVICE)
 		return TC_ACT_UNSPEC;
@@ -100,10 +102,11 @@ static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *e
 		if (!vsi)
 			return nsrp_shot(NSRP_CNT_tx_drop_no_vsd);
 	}
-	if (nsrp_leave_as(eth, vsi, tells_addresses) == TC_ACT_SHOT || !vsi)
+	now = bpf_ktime_get_ns();
+	if (nsrp_leave_as(eth, vsi, tells_addresses, now) == TC_ACT_SHOT || !vsi)
 		return TC_ACT_SHOT;
 	if (skb->ingress_ifindex)
-		nsrp_track_session(skb, eth, end, vsi->vsd);
+		nsrp_track_session(skb, eth, end, vsi->vsd, now);
 	return TC_ACT_UNSPEC;
 }
 

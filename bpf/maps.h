@@ -87,6 +87,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NSRP_QUIET_FLOWS);
+	__type(key, nsrp_u32);
+	__type(value, struct nsrp_quiet_flow);
+} quiet_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, nsrp_u32);
 	__type(value, struct nsrp_fast_config);

@@ -38,10 +38,10 @@ int nsrp_tc_in(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	in.l3 = eth + 1;
 	in.ethertype = eth->h_proto;
-	owner = nsrp_find_owner(&in, nsrp_has_crossed(eth));
+	in.now = bpf_ktime_get_ns();
+	owner = nsrp_find_owner_here(&in, eth);
 	if (in.vsi) {
-		if (owner.vsd != NSRP_NOBODY && !nsrp_masters((nsrp_u32)owner.vsd) &&
-		    !nsrp_drains((nsrp_u32)owner.vsd))
+		if (nsrp_is_elsewhere(&owner, in.now) && !nsrp_drains((nsrp_u32)owner.vsd))
 			return nsrp_shot(NSRP_CNT_rx_drop_not_master);
 		/* To the interface a virtual MAC is somebody else's. */
 		bpf_skb_change_type(skb, NSRP_PACKET_HOST);

@@ -67,8 +67,9 @@ static __always_inline int nsrp_steer(struct xdp_md *ctx, struct ethhdr *eth, co
 	verdict = nsrp_fast_forward(ctx, &packet);
 	if (verdict != XDP_PASS)
 		return verdict;
-	owner = nsrp_find_owner(&in, nsrp_has_crossed(eth));
-	if (owner.vsd != NSRP_NOBODY && !nsrp_masters((nsrp_u32)owner.vsd))
+	in.now = bpf_ktime_get_ns();
+	owner = nsrp_find_owner_here(&in, eth);
+	if (nsrp_is_elsewhere(&owner, in.now))
 		return nsrp_send_to_peer(ctx, eth, &in, &owner);
 	if (in.vsi)
 		nsrp_count(owner.why == NSRP_BY_MAC ? NSRP_CNT_rx_own : NSRP_CNT_rx_own_steered);

@@ -24,8 +24,9 @@ enum { NSRP_NOBODY = -1 };
 enum nsrp_why { NSRP_BY_MAC, NSRP_BY_SESSION, NSRP_BY_ADDRESS, NSRP_BY_EGRESS };
 
 struct nsrp_owner {
-	int vsd; /* NSRP_NOBODY: of no VSD, the stack has it */
-	int why; /* enum nsrp_why */
+	int vsd;      /* NSRP_NOBODY: of no VSD, the stack has it */
+	int why;      /* enum nsrp_why */
+	int mastered; /* the lease was found in force: no need to ask again */
 };
 
 /* A packet in front of us: where it came in, and what it was sent to. */
@@ -34,6 +35,7 @@ struct nsrp_arrival {
 	const void *l3;
 	const void *end;
 	const struct nsrp_vsi *vsi; /* whose virtual MAC it was sent to; 0: the interface's own MAC */
+	nsrp_u64 now;
 	nsrp_u32 ifindex;
 	__be16 ethertype;
 };
@@ -230,11 +232,19 @@ static __always_inline struct nsrp_owner nsrp_find_owner(const struct nsrp_arriv
 {
 	struct nsrp_owner owner = {.why = NSRP_BY_MAC};
 
-	if (in->vsi && (crossed || !(in->vsi->flags & NSRP_VSI_SEVERAL_VSDS)) && nsrp_masters(in->vsi->vsd)) {
+	if (in->vsi && (crossed || !(in->vsi->flags & NSRP_VSI_SEVERAL_VSDS)) &&
+	    nsrp_masters_at(in->vsi->vsd, in->now)) {
 		owner.vsd = in->vsi->vsd;
+		owner.mastered = 1;
 		return owner;
 	}
 	return nsrp_classify(in);
+}
+
+/* Whether the packet is for a VSD that another box masters. */
+static __always_inline int nsrp_is_elsewhere(const struct nsrp_owner *owner, nsrp_u64 now)
+{
+	return owner->vsd != NSRP_NOBODY && !owner->mastered && !nsrp_masters_at((nsrp_u32)owner->vsd, now);
 }
 
 #endif

@@ -13,6 +13,7 @@
 #include "count.h"
 #include "fastpath_permit.h"
 #include "flow.h"
+#include "quiet.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -245,19 +246,21 @@ static __always_inline struct nsrp_session *nsrp_find_record(const struct nsrp_t
 
 /* Called for each forwarded packet on its way out of a VSI this box masters. */
 static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct ethhdr *eth, const void *end,
-					       nsrp_u8 vsd)
+					       nsrp_u8 vsd, nsrp_u64 now)
 {
 	struct nsrp_wire wire = {};
 	struct nsrp_tuple key = {}, incoming = {};
 	struct nsrp_session *session;
 	const struct nf_conn *ct;
 	int is_reply = 0, fresh_look = 0, due = 0, wants_permit = 0;
+	nsrp_u64 number;
 	nsrp_u32 status;
-	nsrp_u64 now;
 
 	if (!nsrp_sessions_enabled || !nsrp_read_wire(eth, end, &wire))
 		return;
-	now = bpf_ktime_get_ns();
+	number = nsrp_flow_number(&wire.swapped);
+	if (!wire.tcp_flags && nsrp_is_quiet(number, now))
+		return;
 	session = nsrp_find_record(&wire.swapped, &key, &is_reply);
 	if (session) {
 		int seen_long_ago = now - session->last_seen_ns > NSRP_SEEN_EVERY_NS;
@@ -279,8 +282,12 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 		else
 			wants_permit = session->vsd == vsd && nsrp_fast_wants_permit(&incoming, now);
 		if (!fresh_look && !wants_permit) {
-			if ((session->flags & NSRP_SESSION_SETTLED) && !wire.tcp_flags)
+			if ((session->flags & NSRP_SESSION_SETTLED) && !wire.tcp_flags) {
+				/* What may go fast asks for a permit as soon as it needs one. */
+				if (!nsrp_fast_takes(nsrp_the_fast_config(), wire.swapped.proto))
+					nsrp_keep_quiet(number, session->last_seen_ns + NSRP_SEEN_EVERY_NS);
 				return;
+			}
 			if (wire.swapped.proto != IPPROTO_TCP && !seen_long_ago && !first_reply)
 				return;
 		}

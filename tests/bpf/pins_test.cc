@@ -65,6 +65,7 @@ TEST_CASE("maps and programs are pinned by name below the layout's version") {
                                                       "prog_nsrp_tc_in",
                                                       "prog_nsrp_tc_out",
                                                       "prog_nsrp_traffic_in",
+                                                      "quiet_flows",
                                                       "reply_index",
                                                       "session_events",
                                                       "sessions",

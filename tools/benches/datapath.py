@@ -14,6 +14,8 @@ ROWS = {
     "redirect": "plain XDP redirect",
     "kernel": "kernel forwarding",
     "kernel_nat": "kernel, conntrack, SNAT",
+    "empty_xdp": "the same, XDP programs that do nothing",
+    "empty_xdp_tc": "the same, tc programs that do nothing too",
     "own_stack": "OpenNSRP, own traffic to the stack",
     "own_stack_two_vsds": "the same, two VSDs",
     "fast": "OpenNSRP, fast path",
@@ -64,6 +66,34 @@ def end_to_end(figures):
         print(table(("", "ns/packet", "x redirect", "throughput x kernel+NAT", "% renewing", "% lost"), lines))
 
 
+def accounts(figures):
+    """Where the time of a packet goes that takes the stack; programs as the kernel's own statistics have them."""
+    measured = {(f["flows"], f["bytes"], f["row"]): f["ns"] for f in figures if "row" in f}
+    inside = {(f["flows"], f["bytes"], f["inside"], f["program"]): f["ns"] for f in figures if "inside" in f}
+    cases = sorted({key[:2] for key in inside if key[2] == "own_stack"})
+    lines = {}
+    for case in cases:
+        if not all((*case, row) in measured for row in (REFERENCE, "empty_xdp", "empty_xdp_tc")):
+            continue
+
+        def spent(program, hook, case=case):
+            return inside[*case, "own_stack", program] - inside[*case, "empty_xdp_tc", hook]
+        parts = {
+            "kernel, conntrack, SNAT": measured[*case, REFERENCE] - measured[*case, "source"],
+            "that XDP programs are there": measured[*case, "empty_xdp"] - measured[*case, REFERENCE],
+            "that tc programs are there": measured[*case, "empty_xdp_tc"] - measured[*case, "empty_xdp"],
+            "nsrp_traffic_in": spent("nsrp_traffic_in", "empty XDP"),
+            "nsrp_tc_in": spent("nsrp_tc_in", "empty tc"),
+            "nsrp_tc_out": spent("nsrp_tc_out", "empty tc")}
+        whole = measured[*case, "own_stack"] - measured[*case, "source"]
+        parts |= {"not accounted for": whole - sum(parts.values()), "OpenNSRP, own traffic to the stack": whole}
+        for part, cost in parts.items():
+            lines.setdefault(part, []).append(f"{cost:.0f}")
+    if lines:
+        print("\nwhere the nanoseconds of own traffic to the stack go, by sessions and bytes")
+        print(table(("", *(f"{flows}, {size}" for flows, size in cases)), [(part, *costs) for part, costs in lines.items()]))
+
+
 def programs(figures):
     costs = [f for f in figures if "program" in f]
     shapes = sorted({(c["vsds"], c["vsis"]) for c in costs})
@@ -82,5 +112,6 @@ def run(arguments):
         with open(arguments.json, "w", encoding="utf-8") as output:
             json.dump(figures, output, indent=1)
     end_to_end(figures)
+    accounts(figures)
     programs(figures)
     return 0

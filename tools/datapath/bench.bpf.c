@@ -104,6 +104,19 @@ int bench_sink_tc(struct __sk_buff* skb) {
   return TC_ACT_SHOT;
 }
 
+/* Nothing: what it costs that a program is there at all. */
+SEC("xdp")
+int bench_empty_xdp(struct xdp_md* ctx) {
+  (void)ctx;
+  return XDP_PASS;
+}
+
+SEC("tc")
+int bench_empty_tc(struct __sk_buff* skb) {
+  (void)skb;
+  return TC_ACT_UNSPEC;
+}
+
 /* As little as one can do to a packet and still forward it. */
 SEC("xdp")
 int bench_redirect(struct xdp_md* ctx) {

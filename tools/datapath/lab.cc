@@ -11,6 +11,7 @@
 #include <ctime>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "flows.h"
@@ -78,6 +79,19 @@ void set_xdp(const test::Namespace& where, const std::string& name, int program)
   });
 }
 
+void set_filter(int ifindex, bpf_tc_attach_point where, int program) {
+  bpf_tc_hook hook{};
+  hook.sz = sizeof(hook);
+  hook.ifindex = ifindex;
+  hook.attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS);
+  (void)bpf_tc_hook_create(&hook);  // it may be there already
+  hook.attach_point = where;
+  bpf_tc_opts opts{};
+  opts.sz = sizeof(opts);
+  opts.prog_fd = program;
+  check(bpf_tc_attach(&hook, &opts) == 0, "cannot attach a filter");
+}
+
 std::string bpf_dir(const char* which) {
   static int number = 0;
   return "/sys/fs/bpf/nsrp-bench-" + std::to_string(getpid()) + "-" + which + std::to_string(number++);
@@ -133,16 +147,7 @@ void BenchLab::end_at(Sink sink) {
   const auto ifindex = static_cast<int>(server_.ifindex("s0").value);
   if (sink == Sink::kXdp) return set_xdp(server_, "s0", programs_->fd(programs_->bench->progs.bench_sink));
   set_xdp(server_, "s0", -1);
-  server_.in([&] {
-    bpf_tc_hook hook{};
-    hook.sz = sizeof(hook);
-    hook.ifindex = ifindex;
-    hook.attach_point = BPF_TC_INGRESS;
-    bpf_tc_opts opts{};
-    opts.sz = sizeof(opts);
-    opts.prog_fd = programs_->fd(programs_->bench->progs.bench_sink_tc);
-    check(bpf_tc_hook_create(&hook) == 0 && bpf_tc_attach(&hook, &opts) == 0, "cannot attach the sink");
-  });
+  server_.in([&] { set_filter(ifindex, BPF_TC_INGRESS, programs_->fd(programs_->bench->progs.bench_sink_tc)); });
 }
 
 void BenchLab::forward_nothing() {
@@ -152,17 +157,28 @@ void BenchLab::forward_plainly() {
   set_xdp(gateway_, "eth1", programs_->fd(programs_->bench->progs.bench_redirect));
 }
 
-// Without a program of its own a veth takes nothing that XDP sends.
-void BenchLab::forward_by_stack() {
-  gateway_.in([&] {
-    test::attach_pass(gateway_.ifindex("eth1"), XDP_FLAGS_DRV_MODE);
-    test::attach_pass(gateway_.ifindex("eth2"), XDP_FLAGS_DRV_MODE);
-  });
+// Without a program of its own a veth takes what XDP sends only if it does GRO.
+void BenchLab::forward_by_stack(Empty empty) {
+  gateway_.run("ethtool -K eth1 gro on && ethtool -K eth2 gro on");
+  const int xdp = empty == Empty::kNothing ? -1 : programs_->fd(programs_->bench->progs.bench_empty_xdp);
+  for (const char* name : {"eth1", "eth2"}) {
+    set_xdp(gateway_, name, xdp);
+    gateway_.run(std::string("tc qdisc del dev ") + name + " clsact 2>/dev/null || true");
+  }
+  if (empty != Empty::kXdpAndTc) return;
+  const int filter = programs_->fd(programs_->bench->progs.bench_empty_tc);
+  for (const char* name : {"eth1", "eth2"}) {
+    const auto ifindex = static_cast<int>(gateway_.ifindex(name).value);
+    gateway_.in([&] {
+      set_filter(ifindex, BPF_TC_INGRESS, filter);
+      set_filter(ifindex, BPF_TC_EGRESS, filter);
+    });
+  }
 }
 
 void BenchLab::forward_by_nsrp(size_t vsds, bool fast) {
   if (!datapath_) {
-    for (const char* name : {"eth1", "eth2"}) set_xdp(gateway_, name, -1);
+    forward_by_stack(Empty::kNothing);
     gateway_.in([&] {
       datapath_ = must(Datapath::open({.bpf_dir = bpf_dir("gateway"), .max_sessions = std::max(flows_ * 2, 4096u)}));
       for (const char* name : {"eth1", "eth2"}) (void)must(datapath_->attach_traffic(gateway_.ifindex(name)));
@@ -275,6 +291,35 @@ Cost BenchLab::measure(size_t bytes, double wanted_seconds) {
   }
   const auto came = static_cast<double>(count(1) - arrived), went = static_cast<double>(count(0) - made);
   return {static_cast<double>((now - began).count()) / std::max(came, 1.0), 1 - came / went};
+}
+
+// Only with the kernel's own clock running around every program, which costs time itself: not while measuring.
+std::vector<ProgramTime> BenchLab::time_in_programs(size_t bytes) {
+  const kernel::UniqueFd stats(bpf_enable_stats(BPF_STATS_RUN_TIME));
+  check(stats.get() >= 0, "the kernel keeps no time of programs");
+  const nsrp_bench& bench = *programs_->bench;
+  std::vector<std::pair<std::string, int>> programs{{"empty XDP", programs_->fd(bench.progs.bench_empty_xdp)},
+                                                    {"empty tc", programs_->fd(bench.progs.bench_empty_tc)}};
+  if (nsrp_) {
+    for (const char* name : {"nsrp_traffic_in", "nsrp_tc_in", "nsrp_tc_out"})
+      programs.emplace_back(name, datapath_->program_fd(name));
+  }
+  const auto nanoseconds = [](int fd) {
+    bpf_prog_info info{};
+    uint32_t length = sizeof(info);
+    check(bpf_obj_get_info_by_fd(fd, &info, &length) == 0, "a program tells nothing of itself");
+    return std::pair(info.run_time_ns, info.run_cnt);
+  };
+  std::vector<ProgramTime> times;
+  for (const auto& [name, fd] : programs) {
+    send(bytes, flows_);
+    const auto [time, runs] = nanoseconds(fd);
+    send(bytes, std::max<uint64_t>(flows_, 1 << 18));
+    const auto [time_after, runs_after] = nanoseconds(fd);
+    if (runs_after > runs)
+      times.push_back({name, static_cast<double>(time_after - time) / static_cast<double>(runs_after - runs)});
+  }
+  return times;
 }
 
 uint64_t BenchLab::counter(nsrp_counter counter) const {

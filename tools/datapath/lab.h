@@ -9,6 +9,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "kernel/datapath.h"
 #include "namespaces.h"
@@ -22,7 +24,15 @@ struct Cost {
   double lost = 0;  // of those made
 };
 
+struct ProgramTime {
+  std::string program;
+  double ns = 0;  // for each run, the kernel's clock included
+};
+
 enum class Sink { kXdp, kStack };  // where packets end: for what XDP sends, and for what the stack sends
+
+// Which programs that do nothing stand where ours would.
+enum class Empty { kNothing, kXdp, kXdpAndTc };
 
 class BenchLab {
  public:
@@ -32,9 +42,9 @@ class BenchLab {
   BenchLab& operator=(const BenchLab&) = delete;
 
   // What forwards. Each takes the place of the one before.
-  void forward_nothing();   // packets end at the gateway: what the source itself costs
-  void forward_plainly();   // one bpf_redirect()
-  void forward_by_stack();  // the kernel's own
+  void forward_nothing();              // packets end at the gateway: what the source itself costs
+  void forward_plainly();              // one bpf_redirect()
+  void forward_by_stack(Empty empty);  // the kernel's own
   void forward_by_nsrp(size_t vsds, bool fast);
   void through_the_other_gateway();  // from now on packets come in at the one in front, which masters nothing
 
@@ -44,6 +54,7 @@ class BenchLab {
   // Sends a packet of each flow, and an answer.
   void establish();
   Cost measure(size_t bytes, double seconds);
+  std::vector<ProgramTime> time_in_programs(size_t bytes);
   uint64_t counter(nsrp_counter counter) const;
 
  private:

@@ -28,6 +28,7 @@ constexpr auto kSettles = std::chrono::milliseconds{2300};  // conntrack calls a
 
 struct Wanted {
   std::vector<uint32_t> flows;
+  std::vector<std::string> rows;  // all when empty
   double seconds = 1;
   bool programs = true;
 };
@@ -54,6 +55,7 @@ void print(const nlohmann::json& line) {
 
 // The median of a few rounds, of both sizes.
 void row(BenchLab& lab, const Wanted& wanted, uint32_t flows, const std::string& name) {
+  if (!wanted.rows.empty() && std::ranges::find(wanted.rows, name) == wanted.rows.end()) return;
   for (const size_t bytes : {kSmall, kLarge}) {
     std::vector<Cost> rounds;
     const uint64_t fast = lab.counter(NSRP_CNT_fast_forwarded), granted = lab.counter(NSRP_CNT_fast_stack_permit);
@@ -68,6 +70,8 @@ void row(BenchLab& lab, const Wanted& wanted, uint32_t flows, const std::string&
            {"lost", median.lost},
            {"fast", lab.counter(NSRP_CNT_fast_forwarded) - fast},
            {"renewing", lab.counter(NSRP_CNT_fast_stack_permit) - granted}});
+    for (const ProgramTime& time : lab.time_in_programs(bytes))
+      print({{"inside", name}, {"flows", flows}, {"bytes", bytes}, {"program", time.program}, {"ns", time.ns}});
   }
 }
 
@@ -83,12 +87,16 @@ void end_to_end(const Wanted& wanted, uint32_t flows) {
   row(lab, wanted, flows, "source");
   lab.forward_plainly();
   row(lab, wanted, flows, "redirect");
-  lab.forward_by_stack();
+  lab.forward_by_stack(Empty::kNothing);
   lab.end_at(Sink::kStack);
   row(lab, wanted, flows, "kernel");
   lab.load_ruleset();
   settle(lab);
   row(lab, wanted, flows, "kernel_nat");
+  lab.forward_by_stack(Empty::kXdp);
+  row(lab, wanted, flows, "empty_xdp");
+  lab.forward_by_stack(Empty::kXdpAndTc);
+  row(lab, wanted, flows, "empty_xdp_tc");
   lab.forward_by_nsrp(1, false);
   settle(lab);
   row(lab, wanted, flows, "own_stack");
@@ -122,6 +130,7 @@ Wanted wanted_of(int count, char** words) {
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string_view option = words[i], value = words[i + 1];
     if (option == "--flows") wanted.flows.push_back(static_cast<uint32_t>(number(value)));
+    if (option == "--row") wanted.rows.emplace_back(value);
     if (option == "--milliseconds") wanted.seconds = static_cast<double>(number(value)) / 1000;
     if (option == "--programs") wanted.programs = value == "yes";
   }

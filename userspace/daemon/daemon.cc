@@ -122,6 +122,7 @@ Status Daemon::start() {
     return applied;
   }
   finish_upgrade();
+  report_full_tables();
   if (datapath_->adopted()) loop_->call_at(data_link_kept_until_, [this] { refresh_peer(); });
   network_watch_ = loop_->watch(network_->events_fd(), io::Loop::kReadable, [this] { on_links_changed(); });
   Result<std::unique_ptr<io::ControlServer>> server = io::ControlServer::listen(

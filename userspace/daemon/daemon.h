@@ -11,6 +11,7 @@
 #include "daemon/applier.h"
 #include "daemon/control_thread.h"
 #include "daemon/event_log.h"
+#include "daemon/full_tables.h"
 #include "daemon/options.h"
 #include "daemon/plan.h"
 #include "daemon/record_file.h"
@@ -87,6 +88,7 @@ class Daemon {
   void on_barrier(VsdId vsd);
   void on_peers_changed();
   void report_frame_problems();
+  void report_full_tables();
   void report_protection();
   void on_recorded(const Status& written);
 
@@ -139,6 +141,7 @@ class Daemon {
   std::map<core::LinkIndex, std::function<void(const core::ProbesDone*, const std::string& refusal)>> probing_;
   std::string protection_ = "mode=none";                             // the operator has been told of it
   std::map<std::pair<wire::Drop, std::string>, uint64_t> problems_;  // the operator has been told of them
+  FullTables full_tables_;
   std::vector<std::string> missing_;
   std::set<VsdId> down_;  // those whose VSIs the kernel shows as down
   io::Loop::TimerId link_local_timer_ = 0;

@@ -10,6 +10,7 @@ namespace {
 
 // After the last VSD is handed over, packets that neighbours still send here cross the data link for this long.
 constexpr milliseconds kDrain{300};
+constexpr milliseconds kTablesInterval{1000};
 
 std::string name_of(const config::Config& config, std::optional<core::LinkIndex> link) {
   const auto names = link_names(config);
@@ -112,6 +113,15 @@ void Daemon::report_frame_problems() {
                                                    " frames=" + std::to_string(count));
   }
   problems_ = std::move(standing);
+}
+
+void Daemon::report_full_tables() {
+  const Result<kernel::Counters> counters = datapath_->counters();
+  if (counters) {
+    const FullTables::Counted counted{counters->at(NSRP_CNT_session_map_full), counters->at(NSRP_CNT_fast_map_full)};
+    for (const std::string& text : full_tables_.observe(counted, io::now())) events_.add(EventId::k_table_full, text);
+  }
+  loop_->call_at(io::now() + kTablesInterval, [this] { report_full_tables(); });
 }
 
 void Daemon::on_recorded(const Status& written) {

@@ -45,6 +45,8 @@ enum class Level : uint8_t { kInfo, kNotice, kWarning, kError };
   X(301, interface_missing, kWarning, "a configured interface is not there; it is taken in when it appears")        \
   X(302, forwarding_off, kWarning, "the kernel does not forward: net.ipv4.ip_forward or its IPv6 twin is 0")        \
   X(303, sessions_unsupported, kWarning, "this kernel offers no conntrack to BPF programs: no session is mirrored") \
+  X(304, table_full, kWarning,                                                                                      \
+    "sessions that find no room are forwarded, but not mirrored, or not fast; or there is room again")              \
   X(305, data_link_mtu, kWarning, "full-size packets of an interface do not fit the data link, or fit it again")    \
   X(306, fast_path, kNotice, "what the fast path forwards, and between which interfaces")                           \
   X(400, rto, kInfo,                                                                                                \

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <sys/random.h>
 
 #include <cerrno>
 #include <set>
@@ -86,6 +87,8 @@ Status BpfObjects::open(const BpfObjectOptions& options) {
   nsrp_traffic_tc& tc = *skeletons_->traffic_tc;
   tc.rodata->nsrp_sessions_enabled = options.sessions_enabled ? 1 : 0;
   tc.rodata->nsrp_kernel_hz = options.kernel_hz;
+  if (getrandom(&tc.rodata->nsrp_flow_seed, sizeof(tc.rodata->nsrp_flow_seed), 0) < 0)
+    return fail("the kernel gives no random number: " + errno_text(errno));
   for (bpf_object* object : skeletons_->objects()) {
     for (const char* name : {"sessions", "reply_index"}) {
       bpf_map* map = bpf_object__find_map_by_name(object, name);

@@ -39,6 +39,7 @@ enum {
 	NSRP_MAX_VID = 4095,        /* VIDs 1..4094 name VSIs on the data link */
 	NSRP_DEFAULT_MAX_SESSIONS = 262144,
 	NSRP_EVENT_RING_BYTES = 4 << 20,
+	NSRP_QUIET_FLOWS = 1 << 18, /* a power of two */
 	NSRP_ETHERTYPE = 0x88b5,    /* IEEE 802 local experimental EtherType 1 */
 	NSRP_META_MAGIC = 0x4e535250, /* "NSRP": XDP metadata from the data link program to its tc program */
 	/* A packet's VSD travels from tc ingress to routing and tc egress in these bits of skb->mark, as
@@ -203,6 +204,12 @@ struct nsrp_session_event {
 	struct nsrp_session session;
 };
 
+/* quiet_flows[low bits of the number]: of this flow nothing is written down until then. */
+struct nsrp_quiet_flow {
+	nsrp_u64 number; /* made of its tuple as at tc egress, turned round */
+	nsrp_u64 until_ns;
+};
+
 enum nsrp_fast_protocols { NSRP_FAST_TCP = 1, NSRP_FAST_UDP = 2 };
 
 /* fast_config[0]: what the fast path may take. All zeros: it is off */
@@ -353,6 +360,7 @@ NSRP_STATIC_ASSERT(sizeof(struct nsrp_data_link) == 24, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_tuple) == 40, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_session) == 88, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_session_event) == 128, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_quiet_flow) == 16, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_vlan_key) == 8, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_fast_config) == 8, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_fast_flow) == 104, "layout");
