@@ -27,6 +27,7 @@ REFERENCE = "kernel_nat"
 
 def add_arguments(parser):
     parser.add_argument("--flows", default="1024,131072,1048576", help="sessions, default %(default)s")
+    parser.add_argument("--rows", default=",".join(ROWS), help="what to measure beside the references, default all")
     parser.add_argument("--milliseconds", type=int, default=1500, help="of each of three rounds, default %(default)s")
     parser.add_argument("--no-programs", action="store_true", help="without the costs of single programs")
     parser.add_argument("--json", metavar="FILE", help="keep the figures there")
@@ -37,6 +38,8 @@ def measure(arguments):
              "--programs", "no" if arguments.no_programs else "yes"]
     for flows in arguments.flows.split(","):
         words += ["--flows", flows]
+    for row in {"source", "redirect", REFERENCE, *arguments.rows.split(",")}:
+        words += ["--row", row]
     found = []
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as bench:
         for line in bench.stdout:

@@ -28,7 +28,7 @@ constexpr auto kSettles = std::chrono::milliseconds{2300};  // conntrack calls a
 
 struct Wanted {
   std::vector<uint32_t> flows;
-  std::vector<std::string> rows;  // all when empty
+  std::vector<std::string> rows;
   double seconds = 1;
   bool programs = true;
 };
@@ -55,7 +55,7 @@ void print(const nlohmann::json& line) {
 
 // The median of a few rounds, of both sizes.
 void row(BenchLab& lab, const Wanted& wanted, uint32_t flows, const std::string& name) {
-  if (!wanted.rows.empty() && std::ranges::find(wanted.rows, name) == wanted.rows.end()) return;
+  if (std::ranges::find(wanted.rows, name) == wanted.rows.end()) return;
   for (const size_t bytes : {kSmall, kLarge}) {
     std::vector<Cost> rounds;
     const uint64_t fast = lab.counter(NSRP_CNT_fast_forwarded), granted = lab.counter(NSRP_CNT_fast_stack_permit);
