@@ -62,7 +62,7 @@ void Sender::restart_sync() {
 
 void Sender::touch(const nsrp_tuple& key) {
   if (phase_ != Phase::kIdle) touched_.insert(key);
-  if (outbox_.size() <= max_pending_ && touched_.size() <= max_pending_) return;
+  if (outbox_.size() <= max_pending_ && touched_.size() <= kTouchedShare * max_pending_) return;
   // More changes than a cold sync is worth. What they said is in the table, which the new sync reads.
   outbox_.clear();
   restart_sync();

@@ -45,6 +45,10 @@ class Sender {
   static constexpr size_t kChunkSessions = 2048;
   static constexpr size_t kBatchBytes = 64 << 10;  // of one message, so that a heartbeat never waits for long
 
+  // Of a session that has changed during a cold sync only the key is kept: there is room for more of these than of
+  // changes that wait, so that a sync comes to its end beside much traffic.
+  static constexpr size_t kTouchedShare = 4;
+
   explicit Sender(size_t max_pending) : max_pending_(max_pending) {}
 
   // The peer is ready to receive, from the start.

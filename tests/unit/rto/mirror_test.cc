@@ -177,6 +177,30 @@ TEST_CASE("what waits is bounded: too many changes become one new cold sync") {
   CHECK(b.in_sync);
 }
 
+TEST_CASE("a cold sync comes to its end although more sessions change meanwhile than may wait") {
+  constexpr uint32_t kSessions = 2000, kMostWaiting = 100;
+  World world(4, kMostWaiting);
+  Side &a = world.side(0), &b = world.side(1);
+  world.master(0, kVsd0);
+  for (uint32_t i = 0; i < kSessions; ++i) world.change(0, session(i));
+  world.settle();
+  world.connect();
+  world.settle();
+  REQUIRE(b.table.size() == kSessions);
+  const size_t before = a.reads_from_start;
+  a.mirror.resync(ClassId::kSession);
+  uint32_t changed = 0;
+  for (bool began = false; !began || !b.in_sync;) {
+    if (a.ring.empty() && changed < 3 * kMostWaiting) world.change(0, session(changed++ * 7 % kSessions, 0, 2));
+    REQUIRE(world.step());
+    began = began || !b.in_sync;
+  }
+  CHECK(changed > kMostWaiting);
+  CHECK(a.reads_from_start == before + 1);
+  world.settle();
+  CHECK(b.table.size() == kSessions);
+}
+
 TEST_CASE("no call hands out more bytes than there is room for, and the table is read in chunks") {
   Pair pair(9000);
   CHECK(pair.a.largest_send <= World::kPipeBytes);
