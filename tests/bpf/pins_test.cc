@@ -96,6 +96,19 @@ TEST_CASE("a second run adopts the maps of the first with their contents, leases
   CHECK(dir.open()->lease(VsdId{3}).term == 43);
 }
 
+TEST_CASE("the places of quiet flows begin anew with each run, and a run without them is adopted all the same") {
+  const BpfDir dir;
+  const std::string quiet = dir.layout + "/quiet_flows";
+  const auto id_of_quiet = [&] { return id_of(UniqueFd(bpf_obj_get(quiet.c_str())).get()); };
+  dir.open();
+  const uint32_t first = id_of_quiet();
+  CHECK(dir.open()->adopted());
+  CHECK(id_of_quiet() != first);
+  REQUIRE(unlink(quiet.c_str()) == 0);
+  CHECK(dir.open()->adopted());
+  CHECK(fs::exists(quiet));
+}
+
 TEST_CASE("maps of another size are replaced") {
   const BpfDir dir;
   const uint32_t sessions = id_of(dir.open(1024)->sessions_fd());

@@ -35,6 +35,11 @@ void for_each_shared_map(bpf_object* object, const Visit& visit) {
   }
 }
 
+// It is kept under numbers of which each run has its own (nsrp_flow_seed), and worth nothing after a moment.
+bool is_of_one_run(const std::string& map) {
+  return map == "quiet_flows";
+}
+
 // What a pinned map must agree in with the definition. The kernel adds flags of its own to a devmap.
 bool fits(int fd, const bpf_map* wanted) {
   bpf_map_info info{};
@@ -111,6 +116,7 @@ bool BpfObjects::adopt(const Pins& pins) {
   for (bpf_object* object : skeletons_->objects()) {
     for_each_shared_map(object, [&](const bpf_map* map) {
       const std::string name = bpf_map__name(map);
+      if (is_of_one_run(name)) return;
       if (!found.contains(name)) found.emplace(name, pins.open_map(name));
       const UniqueFd& fd = found.at(name);
       complete = complete && fd.valid() && fits(fd.get(), map);
@@ -143,9 +149,9 @@ Status BpfObjects::load_programs() {
 }
 
 Status BpfObjects::pin(const Pins& pins) const {
-  if (!adopted_) {
-    for (const auto& [name, fd] : maps_)
-      if (Status pinned = pins.pin_map(name, fd.get()); !pinned) return pinned;
+  for (const auto& [name, fd] : maps_) {
+    if (adopted_ && !is_of_one_run(name)) continue;
+    if (Status pinned = pins.pin_map(name, fd.get()); !pinned) return pinned;
   }
   for (const auto& [name, fd] : programs_)
     if (Status pinned = pins.pin_program(name, fd); !pinned) return pinned;
