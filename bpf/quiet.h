@@ -54,4 +54,11 @@ static __always_inline void nsrp_keep_quiet(nsrp_u64 number, nsrp_u64 until)
 	*(volatile nsrp_u64 *)&flow->number = number;
 }
 
+/* Each packet that follows may change the record: the last one of a connection is a bare ACK. */
+static __always_inline void nsrp_end_quiet(const struct nsrp_tuple *key, const struct nsrp_tuple *reply)
+{
+	nsrp_keep_quiet(nsrp_flow_number(key), 0);
+	nsrp_keep_quiet(nsrp_flow_number(reply), 0);
+}
+
 #endif

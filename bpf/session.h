@@ -277,10 +277,12 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 			due = now - session->exported_ns > NSRP_EXPORT_EVERY_NS;
 		fresh_look = due || from_peer || (wire.tcp_flags & NSRP_TCP_SYN);
 		incoming = is_reply ? session->reply : key;
-		if (wire.tcp_flags)
+		if (wire.tcp_flags) {
 			nsrp_fast_revoke(&key, &session->reply);
-		else
+			nsrp_end_quiet(&key, &session->reply);
+		} else {
 			wants_permit = session->vsd == vsd && nsrp_fast_wants_permit(&incoming, now);
+		}
 		if (!fresh_look && !wants_permit) {
 			if ((session->flags & NSRP_SESSION_SETTLED) && !wire.tcp_flags) {
 				/* What may go fast asks for a permit as soon as it needs one. */
