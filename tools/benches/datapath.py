@@ -98,7 +98,7 @@ def accounts(figures):
 
 
 def programs(figures):
-    costs = [f for f in figures if "program" in f]
+    costs = [f for f in figures if "vsds" in f]
     shapes = sorted({(c["vsds"], c["vsis"]) for c in costs})
     if not shapes:
         return
