@@ -37,20 +37,19 @@ Status RtoAdoption::begin() {
   auto routes = kernel::RouteLookup::open();
   if (!routes) return fail(routes.error());
   reader_ = std::move(*reader);
-  routes_ = std::move(*routes);
+  routes_.emplace(std::move(*routes));
   return {};
 }
 
 std::optional<VsdId> RtoAdoption::vsd_behind(const IpAddress& address) {
   if (const auto known = known_.find(address); known != known_.end()) return known->second;
   std::optional<VsdId> vsd;
-  const Result<std::optional<kernel::NextHop>> hop = routes_->next_hop(address);
-  if (hop && *hop) {
-    for (const RtoVsi& vsi : vsis_) {
-      const bool on_link = std::any_of(vsi.addresses.begin(), vsi.addresses.end(),
-                                       [&](const Prefix& prefix) { return prefix.contains((*hop)->address); });
-      if (vsi.ifindex == (*hop)->ifindex && on_link) vsd = vsi.vsd;
-    }
+  const std::optional<kernel::NextHop> hop = routes_->next_hop(address);
+  for (const RtoVsi& vsi : vsis_) {
+    if (!hop || vsi.ifindex != hop->ifindex) continue;
+    const bool on_link = std::any_of(vsi.addresses.begin(), vsi.addresses.end(),
+                                     [&](const Prefix& prefix) { return prefix.contains(hop->address); });
+    if (on_link) vsd = vsi.vsd;
   }
   if (known_.size() >= kMaxKnown) known_.clear();
   known_[address] = vsd;

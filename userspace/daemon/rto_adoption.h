@@ -54,7 +54,7 @@ class RtoAdoption {
   rto::VsdSet mastered_, waiting_ = rto::VsdSet::from_bits(~uint64_t{0}), running_;
   Instant at_;
   std::unique_ptr<kernel::ConntrackReader> reader_;
-  std::unique_ptr<kernel::RouteLookup> routes_;
+  std::optional<kernel::RouteLookup> routes_;
   std::map<IpAddress, std::optional<VsdId>> known_;
 };
 

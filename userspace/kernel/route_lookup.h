@@ -2,14 +2,13 @@
 // Where the kernel would send a packet that this device forwards.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 
 #include "base/address.h"
 #include "base/ids.h"
 #include "base/result.h"
-#include "kernel/unique_fd.h"
+#include "kernel/rtnetlink.h"
 
 namespace nsrp::kernel {
 
@@ -20,14 +19,13 @@ struct NextHop {
 
 class RouteLookup {
  public:
-  static Result<std::unique_ptr<RouteLookup>> open();
+  static Result<RouteLookup> open();
   // nullopt: nowhere, or to this device itself. Rules that look at more than the destination have no say.
-  Result<std::optional<NextHop>> next_hop(const IpAddress& destination);
+  std::optional<NextHop> next_hop(const IpAddress& destination);
 
  private:
-  explicit RouteLookup(UniqueFd fd) : fd_(std::move(fd)) {}
-  UniqueFd fd_;
-  uint32_t sequence_ = 0;
+  explicit RouteLookup(std::unique_ptr<Rtnetlink> rtnetlink) : rtnetlink_(std::move(rtnetlink)) {}
+  std::unique_ptr<Rtnetlink> rtnetlink_;
 };
 
 }  // namespace nsrp::kernel

@@ -17,8 +17,9 @@ constexpr int kSocketBuffer = 8 << 20;
 constexpr int kDumpAttempts = 20;
 
 struct Exchange {
+  explicit Exchange(const std::function<void(const nlmsghdr*)>& told) : visit(&told) {}
+  const std::function<void(const nlmsghdr*)>* visit;
   Rtnetlink::Answer answer;
-  const std::function<void(const nlmsghdr*)>* visit = nullptr;
   bool done = false;
 };
 
@@ -46,7 +47,7 @@ int on_last_word(nl_msg*, void* context) {
 
 int on_valid(nl_msg* message, void* context) {
   auto* exchange = static_cast<Exchange*>(context);
-  if (exchange->visit != nullptr) (*exchange->visit)(nlmsg_hdr(message));
+  if (*exchange->visit) (*exchange->visit)(nlmsg_hdr(message));
   return NL_OK;
 }
 
@@ -109,9 +110,9 @@ Rtnetlink::~Rtnetlink() {
   nl_socket_free(socket_);
 }
 
-Rtnetlink::Answer Rtnetlink::request(const RtMessage& message) {
+Rtnetlink::Answer Rtnetlink::request(const RtMessage& message, const std::function<void(const nlmsghdr*)>& visit) {
   nlmsg_hdr(message.get())->nlmsg_flags |= NLM_F_ACK;
-  Exchange exchange;
+  Exchange exchange(visit);
   int error = nl_send_auto(socket_, message.get());
   if (error >= 0) error = receive(socket_, exchange);
   if (error < 0) return {EIO, nl_geterror(error)};
@@ -126,8 +127,7 @@ Status Rtnetlink::dump(const RtMessage& message, const std::function<void()>& be
     header->nlmsg_flags |= NLM_F_DUMP;
     header->nlmsg_seq = NL_AUTO_SEQ;
     header->nlmsg_pid = NL_AUTO_PORT;
-    Exchange exchange;
-    exchange.visit = &visit;
+    Exchange exchange(visit);
     int error = nl_send_auto(socket_, message.get());
     if (error >= 0) error = receive(socket_, exchange);
     if (error == -NLE_DUMP_INTR) continue;

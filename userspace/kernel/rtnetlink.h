@@ -46,7 +46,8 @@ class Rtnetlink {
     bool ok() const { return error == 0; }
     std::string reason() const;
   };
-  Answer request(const RtMessage& message);
+  // `visit` gets what is told before the verdict: the object that was asked for.
+  Answer request(const RtMessage& message, const std::function<void(const nlmsghdr*)>& visit = {});
 
   // A dump the kernel interrupted (something changed meanwhile) begins anew, so `visit` may see an object twice;
   // `begin` is called before each attempt.
