@@ -57,8 +57,8 @@ class RtoOverload(LabTest):
         for gateway in self.lab.gateways.values():
             gateway.options = ["--event-ring", "4096"]
         master = self.begin()
+        # At full speed; the fewer processors there are to spare, the more of it the kernel drops before anybody reads it.
         self.lab.storm(SESSIONS).wait()
-        self.assertGreater(self.at(master), SESSIONS / 2)
         self.assertGreater(self.counter(master, "session_ring_full"), 0, "there was no overload")
         many = self.wait_equal_tables().first
         self.assertGreaterEqual(many, self.at(master) - OWN_SESSIONS)

@@ -4,9 +4,6 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <cstring>
-#include <deque>
-#include <unordered_set>
 #include <utility>
 
 #include "io/clock.h"
@@ -22,11 +19,7 @@ constexpr seconds kRecently{5};
 // is still on its way.
 constexpr seconds kFresh{30};
 constexpr size_t kChecksPerCall = 2048;
-constexpr size_t kMaxRefused = 1 << 16;
-constexpr unsigned kAttempts = 20;
 constexpr uint32_t kHasHelper = 1u << 13;  // IPS_HELPER
-// As many sessions at once come in a cold sync; to share the work on fewer costs more time than it saves.
-constexpr size_t kWorthSharing = 256, kShare = 128;
 
 bool contains(rto::VsdSet set, const nsrp_session& session) {
   return set.contains(VsdId{session.vsd});
@@ -48,6 +41,7 @@ Result<std::unique_ptr<RtoSessions>> RtoSessions::open(const kernel::Datapath& d
   self->count_ = std::make_unique<SessionCount>(*self->table_);
   if (Status counted = self->count_->begin(self->created_); !counted) return fail(counted.error());
   self->timeouts_ = std::make_unique<RtoTimeouts>(*self->table_, *self->conntrack_);
+  self->installer_ = std::make_unique<RtoInstaller>(*self->table_, *self->conntrack_);
   self->adoption_ = std::make_unique<RtoAdoption>(*self->table_);
   self->timeouts_->set_tcp_established(self->conntrack_->tcp_established_timeout_s());
   return self;
@@ -132,7 +126,7 @@ void RtoSessions::on_destroyed(const nsrp_tuple& key, Instant now, std::vector<n
 
 void RtoSessions::set_mastered(rto::VsdSet mastered) {
   mastered_ = mastered;
-  set_aside_.forget_if([&](const auto& entry) { return contains(mastered, entry.session); });
+  installer_->forget_set_aside([&](const auto& entry) { return contains(mastered, entry.session); });
   timeouts_->set_mastered(io::now(), mastered);
   adoption_->set_mastered(io::now(), mastered);
 }
@@ -150,12 +144,12 @@ Result<bool> RtoSessions::adopt_some() {
 }
 
 uint64_t RtoSessions::install(const rto::Install& wanted) {
-  if (!wanted.only_missing) return install_all(wanted.sessions);
+  if (!wanted.only_missing) return installer_->install(wanted.sessions);
   std::vector<rto::Session> missing;
   for (const rto::Session& session : wanted.sessions) {
     if (!table_->find(session.key)) missing.push_back(session);
   }
-  const uint64_t failed = install_all(missing);
+  const uint64_t failed = installer_->install(missing);
   rto::VsdSet vsds;
   for (const rto::Session& session : missing) vsds.insert(VsdId{session.session.vsd});
   timeouts_->installed_as_master(io::now(), vsds);
@@ -163,149 +157,6 @@ uint64_t RtoSessions::install(const rto::Install& wanted) {
     if (table_->find(session.key)) tell(session);
   }
   return failed;
-}
-
-// Of many sessions some go into the table while conntrack takes those before them: the two have no lock in common.
-uint64_t RtoSessions::install_all(std::vector<rto::Session> sessions) {
-  for (const rto::Session& session : sessions) set_aside_.forget(std::span(&session.key, 1));
-  const size_t share = sessions.size() < kWorthSharing ? sessions.size() : kShare;
-  uint64_t failed = 0;
-  std::deque<Installation> under_way;
-  for (size_t first = 0; first < sessions.size(); first += share) {
-    const auto begin = sessions.begin() + static_cast<std::ptrdiff_t>(first);
-    std::vector<rto::Session> some(begin,
-                                   begin + static_cast<std::ptrdiff_t>(std::min(share, sessions.size() - first)));
-    Installation& next = under_way.emplace_back();
-    failed += store(some, next.known_status);
-    for (const rto::Session& session : some) next.sessions.push_back({session, 0});
-    if (share == sessions.size()) {
-      put_into_conntrack(next);
-    } else {
-      helper_.run([this, &next] { put_into_conntrack(next); });
-    }
-  }
-  helper_.wait();
-  for (Installation& done : under_way) failed += settle(done);
-  return failed;
-}
-
-// Puts them into the table, and leaves in `sessions` those that found room.
-uint64_t RtoSessions::store(std::vector<rto::Session>& sessions, std::vector<uint32_t>& known_status) {
-  const uint64_t now = to_ns(io::now());
-  std::vector<kernel::SessionTable::Present> before;
-  for (rto::Session& session : sessions) {
-    const auto& present = before.emplace_back(table_->find(session.key));
-    const bool known = present && rto::TupleEqual{}(present->reply, session.session.reply);
-    known_status.push_back(known ? present->ct_status : 0);
-    session.session.flags = NSRP_SESSION_FROM_PEER;
-    session.session.created_ns = present ? present->created_ns : now;
-    session.session.last_seen_ns = session.session.exported_ns = now;
-  }
-  const Result<size_t> stored = table_->put(sessions, before);
-  const size_t wanted = sessions.size();
-  if (stored && *stored == wanted) return 0;
-  last_failure_ = stored ? "the session table is full" : stored.error().message;
-  size_t kept = 0;
-  for (size_t i = 0; i < wanted; ++i) {
-    const std::optional<nsrp_session> present = table_->find(sessions[i].key);
-    if (!present || present->generation != sessions[i].session.generation) continue;
-    sessions[kept] = sessions[i];
-    known_status[kept++] = known_status[i];
-  }
-  sessions.resize(kept);
-  known_status.resize(kept);
-  return wanted - kept;
-}
-
-// Also called on the helper's thread: touches nothing but conntrack.
-void RtoSessions::put_into_conntrack(Installation& wanted) {
-  std::vector<kernel::SessionEntry> entries;
-  for (const Refused& one : wanted.sessions) {
-    entries.push_back(one.session);
-    entries.back().session.timeout_s += RtoTimeouts::kRefreshSlackSeconds;
-  }
-  wanted.result = conntrack_->install(entries, RtoTimeouts::kMinTimeoutSeconds, wanted.known_status);
-}
-
-// A record without its conntrack entry would be half a session: it goes, unless it is worth another attempt.
-uint64_t RtoSessions::settle(Installation& done) {
-  std::vector<nsrp_tuple> given_up;
-  uint64_t set_aside = 0;
-  std::vector<kernel::SessionEntry> clashing;
-  if (!done.result) {
-    last_failure_ = done.result.error().message;
-    for (const Refused& one : done.sessions) given_up.push_back(one.session.key);
-  } else {
-    for (const kernel::InsertResult::Failure& failure : done.result->failures) {
-      last_failure_ = "conntrack refused them: " + std::string(std::strerror(failure.error));
-      Refused& one = done.sessions[failure.index];
-      if (failure.error == EEXIST && ++one.attempts < kAttempts && refused_.size() < kMaxRefused) {
-        refused_.push_back(one);
-        clashing.push_back(one.session);
-      } else {
-        given_up.push_back(one.session.key);
-        // For want of memory the kernel refuses now; for any other reason it will refuse again.
-        if (failure.error != ENOMEM && set_aside_.add(one.session)) ++set_aside;
-      }
-    }
-  }
-  if (clashing.empty() && given_up.empty()) return 0;
-  // They are tried again soon, by retry_refused().
-  if (const auto cleared = conntrack_->remove_misread_answers(clashing); !cleared) {
-    last_failure_ = cleared.error().message;
-  }
-  forget(given_up);
-  return given_up.size() - set_aside;
-}
-
-void RtoSessions::forget(std::span<const nsrp_tuple> keys) {
-  if (keys.empty()) return;
-  if (const Status removed = table_->remove(keys); !removed) last_failure_ = removed.error().message;
-}
-
-uint64_t RtoSessions::retry_set_aside() {
-  std::vector<rto::Session> due = set_aside_.take_due(io::now());
-  if (due.empty()) return 0;
-  for (rto::Session& session : due) session = as_told(session);
-  const auto result = conntrack_->install(due, RtoTimeouts::kMinTimeoutSeconds);
-  if (!result || result->installed == 0) return 0;
-  for (const kernel::InsertResult::Failure& failure : result->failures) due[failure.index].key.family = 0;
-  std::erase_if(due, [](const rto::Session& session) { return session.key.family == 0; });
-  return install_all(std::move(due));
-}
-
-uint64_t RtoSessions::retry_refused() {
-  if (syncing_) return 0;
-  const uint64_t failed = retry_set_aside();
-  if (refused_.empty()) return failed;
-  std::vector<Refused> again;
-  for (Refused& one : std::exchange(refused_, {})) {
-    const std::optional<nsrp_session> present = table_->find(one.session.key);
-    if (present && present->generation == one.session.session.generation) again.push_back(one);
-  }
-  Installation next{std::move(again), {}};
-  put_into_conntrack(next);
-  return failed + settle(next);
-}
-
-// What conntrack refused is not there; what it has by that name is part of another flow.
-Status RtoSessions::remove(std::span<const nsrp_tuple> keys) {
-  set_aside_.forget(keys);
-  using Keys = std::unordered_set<nsrp_tuple, rto::TupleHash, rto::TupleEqual>;
-  Keys refused;
-  if (!refused_.empty()) {
-    const Keys going(keys.begin(), keys.end());
-    std::erase_if(refused_, [&](const Refused& one) {
-      return going.contains(one.session.key) && refused.insert(one.session.key).second;
-    });
-  }
-  std::vector<nsrp_tuple> installed;
-  for (const nsrp_tuple& key : keys) {
-    if (!refused.contains(key) && table_->find(key)) installed.push_back(key);
-  }
-  const Status forgotten = conntrack_->remove(installed);
-  const Status removed = table_->remove(keys);
-  return forgotten ? removed : forgotten;
 }
 
 void RtoSessions::restate(std::span<const nsrp_tuple> keys) {
@@ -326,7 +177,7 @@ Status RtoSessions::sync_finished(const rto::SyncFinished& finished) {
     return contains(finished.vsds, entry.session) && entry.session.exported_ns < sync_started_ns_ &&
            (!finished.only || finished.only->contains(entry.key));
   };
-  set_aside_.forget_if(stale);
+  installer_->forget_set_aside(stale);
   // What was empty when the sync began holds nothing older; to read all of it would only take its time.
   Status removed = finished.vsds.empty() || began_empty_ ? Status{} : remove_if(stale);
   syncing_ = false;
@@ -336,7 +187,7 @@ Status RtoSessions::sync_finished(const rto::SyncFinished& finished) {
 
 Status RtoSessions::clear(rto::VsdSet vsds) {
   const auto of_these = [&](const kernel::SessionEntry& entry) { return contains(vsds, entry.session); };
-  set_aside_.forget_if(of_these);
+  installer_->forget_set_aside(of_these);
   return remove_if(of_these);
 }
 
@@ -380,7 +231,7 @@ Result<RtoSessions::AuditStep> RtoSessions::read(const rto::ReadForAudit& wanted
   if (wanted.from_start) cursor = {};
   if (Status read = table_->read(cursor, wanted.limit, step.sessions); !read) return fail(read.error());
   // What cannot be here is no difference.
-  if (!wanted.own && wanted.from_start) set_aside_.append_to(step.sessions);
+  if (!wanted.own && wanted.from_start) installer_->append_set_aside(step.sessions);
   if (wanted.own) std::erase_if(step.sessions, [&](const auto& entry) { return stays_here(entry.session); });
   step.at_end = cursor.at_end();
   return step;

@@ -12,10 +12,9 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "config/model.h"
-#include "daemon/helper_thread.h"
 #include "daemon/rto_adoption.h"
 #include "daemon/rto_count.h"
-#include "daemon/rto_set_aside.h"
+#include "daemon/rto_installer.h"
 #include "daemon/rto_timeouts.h"
 #include "kernel/conntrack.h"
 #include "kernel/datapath.h"
@@ -49,7 +48,7 @@ class RtoSessions {
 
   // What the mirror wants. install() and retry_refused() return how many sessions could not be installed for good.
   uint64_t install(const rto::Install& wanted);
-  Status remove(std::span<const nsrp_tuple> keys);
+  Status remove(std::span<const nsrp_tuple> keys) { return installer_->remove(keys); }
   void restate(std::span<const nsrp_tuple> keys);
   Status clear(rto::VsdSet vsds);  // every session of these
   void sync_started();
@@ -61,11 +60,9 @@ class RtoSessions {
     bool at_end = false;
   };
   Result<AuditStep> read(const rto::ReadForAudit& wanted);
-  // Conntrack refuses an entry while a flow that has ended at the peer still holds its tuple here (a NAT port given to
-  // the next client). Called now and then, it tries once more.
-  uint64_t retry_refused();
-  // How many of the peer's sessions cannot be installed here; they count as neither missing nor failed.
-  size_t not_installable() const { return set_aside_.size(); }
+  // Called now and then. Not while what is stale is still there.
+  uint64_t retry_refused() { return syncing_ ? 0 : installer_->retry(); }
+  size_t not_installable() const { return installer_->not_installable(); }
 
   // Looks at some records at each call and deletes those whose conntrack entry went in silence: while no daemon ran, or
   // because it is older than the first one. True: all records there were at the beginning have been looked at.
@@ -74,38 +71,22 @@ class RtoSessions {
   Status count_some() { return count_->read_some(created_); }
   // How many more sessions the tables have room for.
   size_t room();
-  const std::string& last_failure() const { return last_failure_; }
+  const std::string& last_failure() const { return installer_->last_failure(); }
 
  private:
-  struct Refused {
-    rto::Session session;
-    unsigned attempts = 0;
-  };
-  // Sessions on their way into conntrack.
-  struct Installation {
-    std::vector<Refused> sessions;
-    std::vector<uint32_t> known_status;
-    Result<kernel::InsertResult> result{};
-  };
-
   RtoSessions(const kernel::Datapath& datapath, rto::Mirror& mirror) : datapath_(datapath), mirror_(mirror) {}
   bool stays_here(const nsrp_session& session) const;
   void tell(rto::Session session);
   rto::Session as_told(rto::Session session) const;
   void note_helper(const rto::Session& session);
   void on_destroyed(const nsrp_tuple& key, Instant now, std::vector<nsrp_tuple>& ended);
-  uint64_t install_all(std::vector<rto::Session> sessions);
-  void put_into_conntrack(Installation& wanted);
-  uint64_t settle(Installation& done);
-  uint64_t store(std::vector<rto::Session>& sessions, std::vector<uint32_t>& known_status);
-  void forget(std::span<const nsrp_tuple> keys);
-  uint64_t retry_set_aside();
   Status remove_if(const std::function<bool(const kernel::SessionEntry&)>& doomed);
 
   const kernel::Datapath& datapath_;
   rto::Mirror& mirror_;
   std::unique_ptr<kernel::SessionTable> table_;
   std::unique_ptr<kernel::Conntrack> conntrack_;
+  std::unique_ptr<RtoInstaller> installer_;
   std::unique_ptr<RtoTimeouts> timeouts_;
   std::unique_ptr<RtoAdoption> adoption_;
   rto::VsdSet mastered_;
@@ -115,14 +96,10 @@ class RtoSessions {
   uint64_t sync_started_ns_ = 0;
   bool syncing_ = false;  // what is stale is still there
   bool began_empty_ = false;
-  std::vector<Refused> refused_;
-  RtoSetAside set_aside_;
   kernel::SessionTable::Cursor sync_cursor_, check_cursor_, own_audit_cursor_, peers_audit_cursor_;
   bool first_check_ = true;
   std::unique_ptr<SessionCount> count_;
   uint64_t created_ = 0;  // by packets: the data path's counter
-  std::string last_failure_;
-  HelperThread helper_;  // ends before what it works with
 };
 
 }  // namespace nsrp::daemon
