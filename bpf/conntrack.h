@@ -30,6 +30,10 @@ enum {
 	NSRP_TCP_ESTABLISHED = 3,
 };
 
+/* Its enum ip_conntrack_info, and the bits of sk_buff._nfct where it stands */
+enum { NSRP_CT_ESTABLISHED = 0, NSRP_CT_RELATED = 1, NSRP_CT_NEW = 2, NSRP_CT_ESTABLISHED_REPLY = 3 };
+#define NSRP_CT_INFO 7ull
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 union nf_inet_addr {
@@ -97,18 +101,32 @@ struct sk_buff {
 
 #define nsrp_ct_read(dst, field) bpf_core_read(dst, sizeof(*(dst)), field)
 
-/* The packet's confirmed entry in the default zone, or 0. */
-static __always_inline const struct nf_conn *nsrp_ct_of(struct __sk_buff *skb, nsrp_u32 *status)
+/* The address of the packet's entry, 0 without one, and in its low bits in which state the packet found it.
+ */
+static __always_inline nsrp_u64 nsrp_ct_entry(struct __sk_buff *skb)
 {
 	/* The context of a tc program *is* the kernel's sk_buff; only reads through a helper may see it that
 	 * way. */
 	const struct sk_buff *kernel_skb = (const void *)skb;
-	unsigned long tagged = 0, bits = 0;
-	const struct nf_conn *ct;
+	unsigned long entry = 0;
+
+	nsrp_ct_read(&entry, &kernel_skb->_nfct);
+	return entry;
+}
+
+/* Nothing of its flow has been answered yet. */
+static __always_inline int nsrp_ct_is_first(nsrp_u64 entry)
+{
+	return (entry & NSRP_CT_INFO) == NSRP_CT_NEW || (entry & NSRP_CT_INFO) == NSRP_CT_RELATED;
+}
+
+/* The confirmed entry in the default zone, or 0. */
+static __always_inline const struct nf_conn *nsrp_ct_of(nsrp_u64 entry, nsrp_u32 *status)
+{
+	const struct nf_conn *ct = (const void *)(entry & ~NSRP_CT_INFO);
+	unsigned long bits = 0;
 	nsrp_u16 zone = 0;
 
-	nsrp_ct_read(&tagged, &kernel_skb->_nfct);
-	ct = (const void *)(tagged & ~7ul); /* the low bits say in which state the packet found it */
 	if (!ct)
 		return 0;
 	nsrp_ct_read(&bits, &ct->status);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * The fast path: packets of established TCP and UDP sessions, forwarded by XDP while their permit lasts
- * (fastpath_permit.h grants it). Whatever is unusual is left to the stack, untouched. About once a second
- * each direction of a session sends packets through the stack, so that conntrack and neighbours stay fresh,
- * and what nftables no longer allows ends.
+ * (fastpath_permit.h grants it). Whatever is unusual is left to the stack, untouched. Whenever a permit has
+ * run out, each direction of a session sends packets through the stack, so that conntrack and neighbours stay
+ * fresh, and what nftables no longer allows ends.
  */
 #ifndef NSRP_BPF_FASTPATH_H
 #define NSRP_BPF_FASTPATH_H
@@ -21,7 +21,8 @@
  * the stack may need, but not for ever: a sender that leaves no gaps would stay slow.
  */
 #define NSRP_FAST_GAP_NS 50000ull
-#define NSRP_FAST_GAP_WAIT_NS 5000000ull
+#define NSRP_FAST_GAP_WAIT_NS 5000000
+enum { NSRP_FAST_GRANTED_SHIFT = 10 };
 
 enum { NSRP_FAST_TCP_STOPS = 7 }; /* FIN, SYN, RST */
 
@@ -252,7 +253,8 @@ static __always_inline int nsrp_fast_may(struct nsrp_fast_flow *flow, const stru
 		nsrp_count(NSRP_CNT_fast_stack_generation);
 	} else if (now < until) {
 		if ((long long)(now - flow->stack_ns) > (long long)NSRP_FAST_GAP_NS ||
-		    now + NSRP_FAST_PERMIT_NS > until + NSRP_FAST_GAP_WAIT_NS)
+		    (int)((nsrp_u32)(now >> NSRP_FAST_GRANTED_SHIFT) - NSRP_READ_ONCE(flow->granted)) >
+			    NSRP_FAST_GAP_WAIT_NS >> NSRP_FAST_GRANTED_SHIFT)
 			return 1;
 		nsrp_count(NSRP_CNT_fast_stack_permit);
 	} else {

@@ -83,17 +83,36 @@ static __always_inline int nsrp_fast_describe(struct __sk_buff *skb, const struc
 	return 1;
 }
 
-/* From `in_ifindex` on, up to the counters that XDP keeps. */
+/* From `in_ifindex` on: what stands before are the counters that XDP keeps, what stands last is when. */
 static __always_inline int nsrp_fast_same(const struct nsrp_fast_flow *a, const struct nsrp_fast_flow *b)
 {
 	const nsrp_u32 *x = &a->in_ifindex, *y = &b->in_ifindex;
 	nsrp_u32 differing = 0;
 
 #pragma unroll
-	for (int i = 0; i < (int)((sizeof(*a) - __builtin_offsetof(struct nsrp_fast_flow, in_ifindex)) / 4);
+	for (int i = 0; i < (int)((__builtin_offsetof(struct nsrp_fast_flow, granted) -
+				   __builtin_offsetof(struct nsrp_fast_flow, in_ifindex)) /
+				  4);
 	     i++)
 		differing |= x[i] ^ y[i];
 	return !differing;
+}
+
+/*
+ * For how long. Conntrack's entry must not run out meanwhile; and what has been granted at once, when rules
+ * have changed, is not to be renewed all at once.
+ */
+static __always_inline nsrp_u64 nsrp_fast_duration(nsrp_u32 timeout_s)
+{
+	nsrp_u32 key = 0;
+	const nsrp_u64 *paced = bpf_map_lookup_elem(&fast_permit, &key);
+	nsrp_u64 permit = paced ? NSRP_READ_ONCE(*paced) : 0, half = timeout_s * 500000000ull;
+
+	if (permit <= NSRP_FAST_PERMIT_NS)
+		permit = NSRP_FAST_PERMIT_NS;
+	else
+		permit -= (permit * (bpf_get_prandom_u32() & 0xff)) >> 10;
+	return permit < half ? permit : half;
 }
 
 /*
@@ -102,7 +121,8 @@ static __always_inline int nsrp_fast_same(const struct nsrp_fast_flow *a, const 
  */
 static __always_inline int nsrp_fast_grant(struct __sk_buff *skb, const struct ethhdr *eth,
 					   const struct nsrp_tuple *incoming,
-					   const struct nsrp_tuple *outgoing, nsrp_u8 vsd, nsrp_u64 now)
+					   const struct nsrp_tuple *outgoing, nsrp_u8 vsd, nsrp_u32 timeout_s,
+					   nsrp_u64 now)
 {
 	const struct nsrp_fast_config *config = nsrp_the_fast_config();
 	struct nsrp_fast_flow fresh = {};
@@ -111,10 +131,12 @@ static __always_inline int nsrp_fast_grant(struct __sk_buff *skb, const struct e
 	if (!config || !nsrp_fast_describe(skb, eth, incoming, outgoing, vsd, &fresh))
 		return 0;
 	fresh.generation = NSRP_READ_ONCE(config->generation);
-	fresh.permit_until_ns = now + NSRP_FAST_PERMIT_NS;
+	fresh.permit_until_ns = now + nsrp_fast_duration(timeout_s);
+	fresh.granted = (nsrp_u32)(now >> NSRP_FAST_GRANTED_SHIFT);
 	flow = bpf_map_lookup_elem(&fast_flows, incoming);
 	if (flow && nsrp_fast_same(flow, &fresh)) {
 		*(volatile nsrp_u32 *)&flow->generation = fresh.generation;
+		*(volatile nsrp_u32 *)&flow->granted = fresh.granted;
 		*(volatile nsrp_u64 *)&flow->permit_until_ns = fresh.permit_until_ns;
 	} else {
 		fresh.stack_ns = now;

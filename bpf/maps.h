@@ -89,7 +89,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, NSRP_QUIET_FLOWS);
 	__type(key, nsrp_u32);
-	__type(value, struct nsrp_quiet_flow);
+	__type(value, nsrp_u64);
 } quiet_flows SEC(".maps");
 
 struct {
@@ -98,6 +98,13 @@ struct {
 	__type(key, nsrp_u32);
 	__type(value, struct nsrp_fast_config);
 } fast_config SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, nsrp_u32);
+	__type(value, nsrp_u64);
+} fast_permit SEC(".maps");
 
 /* Two for each session, of which only busy ones need any: memory is taken as they come. */
 struct {

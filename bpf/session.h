@@ -244,6 +244,15 @@ static __always_inline struct nsrp_session *nsrp_find_record(const struct nsrp_t
 	return bpf_map_lookup_elem(&sessions, key);
 }
 
+/* Each packet that follows may change the record: the last one of a connection is a bare ACK. */
+static __always_inline void nsrp_end_quiet(const struct nsrp_tuple *key, const struct nsrp_tuple *reply,
+					   nsrp_u64 entry, nsrp_u64 term)
+{
+	entry &= ~NSRP_CT_INFO;
+	nsrp_end_quiet_of(nsrp_flow_number(reply, entry | NSRP_CT_ESTABLISHED, term));
+	nsrp_end_quiet_of(nsrp_flow_number(key, entry | NSRP_CT_ESTABLISHED_REPLY, term));
+}
+
 /* Called for each forwarded packet on its way out of a VSI this box masters. */
 static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct ethhdr *eth, const void *end,
 					       nsrp_u8 vsd, nsrp_u64 now)
@@ -253,12 +262,16 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 	struct nsrp_session *session;
 	const struct nf_conn *ct;
 	int is_reply = 0, fresh_look = 0, due = 0, wants_permit = 0;
-	nsrp_u64 number;
+	nsrp_u64 entry, term, number;
 	nsrp_u32 status;
 
 	if (!nsrp_sessions_enabled || !nsrp_read_wire(eth, end, &wire))
 		return;
-	number = nsrp_flow_number(&wire.swapped);
+	entry = nsrp_ct_entry(skb);
+	if (!(entry & ~NSRP_CT_INFO))
+		return;
+	term = nsrp_term_of(vsd);
+	number = nsrp_flow_number(&wire.swapped, entry, term);
 	if (!wire.tcp_flags && nsrp_is_quiet(number, now))
 		return;
 	session = nsrp_find_record(&wire.swapped, &key, &is_reply);
@@ -275,11 +288,16 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 			session->exported_ns = now;
 		else
 			due = now - session->exported_ns > NSRP_EXPORT_EVERY_NS;
-		fresh_look = due || from_peer || (wire.tcp_flags & NSRP_TCP_SYN);
+		/* Of a session that stands conntrack says nothing of the kind: it has forgotten that one. */
+		int is_another = (session->flags & NSRP_SESSION_SETTLED) && nsrp_ct_is_first(entry);
+
+		if (is_another)
+			session->created_ns = now;
+		fresh_look = due || from_peer || is_another || (wire.tcp_flags & NSRP_TCP_SYN);
 		incoming = is_reply ? session->reply : key;
 		if (wire.tcp_flags) {
 			nsrp_fast_revoke(&key, &session->reply);
-			nsrp_end_quiet(&key, &session->reply);
+			nsrp_end_quiet(&key, &session->reply, entry, term);
 		} else {
 			wants_permit = session->vsd == vsd && nsrp_fast_wants_permit(&incoming, now);
 		}
@@ -287,14 +305,14 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 			if ((session->flags & NSRP_SESSION_SETTLED) && !wire.tcp_flags) {
 				/* What may go fast asks for a permit as soon as it needs one. */
 				if (!nsrp_fast_takes(nsrp_the_fast_config(), wire.swapped.proto))
-					nsrp_keep_quiet(number, session->last_seen_ns + NSRP_SEEN_EVERY_NS);
+					nsrp_keep_quiet(number, now);
 				return;
 			}
 			if (wire.swapped.proto != IPPROTO_TCP && !seen_long_ago && !first_reply)
 				return;
 		}
 	}
-	ct = nsrp_ct_of(skb, &status);
+	ct = nsrp_ct_of(entry, &status);
 	if (!ct)
 		return;
 	if (!session || fresh_look) {
@@ -306,7 +324,8 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 		nsrp_count(NSRP_CNT_session_updated);
 	}
 	if (wants_permit && (session->flags & NSRP_SESSION_SETTLED) && !nsrp_ct_reads_packets(ct, status))
-		session->flags |= nsrp_fast_grant(skb, eth, &incoming, &wire.swapped, vsd, now);
+		session->flags |=
+			nsrp_fast_grant(skb, eth, &incoming, &wire.swapped, vsd, session->timeout_s, now);
 }
 
 #endif

@@ -34,6 +34,14 @@ static __always_inline int nsrp_masters_at(nsrp_u32 vsd, nsrp_u64 now)
 	return NSRP_READ_ONCE(state->took_ns) && now < NSRP_READ_ONCE(state->succession_until_ns);
 }
 
+/* The mastership's number: another one each time a VSD changes hands. */
+static __always_inline nsrp_u64 nsrp_term_of(nsrp_u32 vsd)
+{
+	const struct nsrp_vsd_state *state = bpf_map_lookup_elem(&vsd_state, &vsd);
+
+	return state ? NSRP_READ_ONCE(state->term) : 0;
+}
+
 static __always_inline int nsrp_masters(nsrp_u32 vsd)
 {
 	return nsrp_masters_at(vsd, bpf_ktime_get_ns());

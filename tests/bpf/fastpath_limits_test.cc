@@ -110,7 +110,8 @@ TEST_CASE("a packet close behind one that took the stack follows it there, but n
   nsrp_fast_flow flow = box.permitted(udp);
   const auto time = static_cast<uint64_t>(now().time_since_epoch().count());
   // The clock cannot be stopped, so permit and last packet lie a minute ahead of it.
-  flow.permit_until_ns = time + NSRP_FAST_PERMIT_NS + 60'000'000'000;
+  flow.permit_until_ns = time + 60'000'000'000;
+  flow.granted = static_cast<uint32_t>((time + 60'000'000'000) >> 10);
   flow.stack_ns = time + 60'000'000'000;
   box.put_fast_flow(udp.incoming(), flow);
   check_stays(box, udp.before().build(), {{"rx_own", 1}, {"fast_stack_permit", 1}});
@@ -121,6 +122,7 @@ TEST_CASE("a packet close behind one that took the stack follows it there, but n
   CHECK(eventually([&] {
     const auto later = static_cast<uint64_t>(now().time_since_epoch().count());
     flow.permit_until_ns = later + NSRP_FAST_PERMIT_NS / 2;
+    flow.granted = static_cast<uint32_t>((later - NSRP_FAST_PERMIT_NS / 2) >> 10);
     flow.stack_ns = later + 60'000'000'000;
     box.put_fast_flow(udp.incoming(), flow);
     return box.traffic_in(udp.before().build()).verdict == XDP_REDIRECT;

@@ -222,6 +222,39 @@ TEST_CASE("another way out is taken by the first packet after the change is know
   CHECK(talk.becomes_fast());
 }
 
+TEST_CASE(
+    "permits last the longer the more sessions there are to renew, but not longer than conntrack remembers them") {
+  const FastLab lab;
+  const Talk talk = over_ipv4(lab);
+  REQUIRE(talk.becomes_fast());
+  // The time of the permit that the next packet gets.
+  const auto granted = [&] {
+    REQUIRE(lab.datapath->void_permits().has_value());
+    const uint64_t asked = to_ns(now());
+    const uint64_t had = lab.flow(talk.request)->permit_until_ns;
+    REQUIRE(eventually([&] {
+      talk.once();
+      return lab.flow(talk.request)->permit_until_ns != had;
+    }));
+    return std::pair{lab.flow(talk.request)->permit_until_ns - asked, to_ns(now()) - asked};
+  };
+  const auto check_between = [&](uint64_t least, uint64_t most) {
+    const auto [permit, spent] = granted();
+    CHECK(permit >= least);
+    CHECK(permit <= most + spent);
+  };
+  check_between(NSRP_FAST_PERMIT_NS, NSRP_FAST_PERMIT_NS);
+  REQUIRE(lab.datapath->pace_permits(5 * NSRP_FAST_RENEWALS).has_value());
+  check_between(7'500'000'000, 10'000'000'000);
+  REQUIRE(lab.datapath->pace_permits(1'000'000'000).has_value());
+  check_between(NSRP_FAST_PERMIT_MAX_NS / 4 * 3, NSRP_FAST_PERMIT_MAX_NS);
+  lab.gateway.run(
+      "sysctl -qw net.netfilter.nf_conntrack_udp_timeout=6 net.netfilter.nf_conntrack_udp_timeout_stream=6");
+  check_between(2'000'000'000, 3'000'000'000);
+  REQUIRE(lab.datapath->pace_permits(0).has_value());
+  check_between(NSRP_FAST_PERMIT_NS, NSRP_FAST_PERMIT_NS);
+}
+
 TEST_CASE("a full map leaves sessions to the stack, and they work") {
   const FastLab lab;
   nsrp_tuple filler = tuple(IPPROTO_UDP, "192.0.2.1", 1, "192.0.2.2", 1);

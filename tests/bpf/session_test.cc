@@ -34,6 +34,15 @@ struct TcpFlow {
     served.send("pong");
     CHECK(client.receive().has_value());
   }
+  nsrp_tuple key() const { return tuple(IPPROTO_TCP, kClient, client.local_port(), kServer, 80); }
+  // Until of its packets nothing is written down any more.
+  void settle(const GatewayLab& lab) {
+    REQUIRE(eventually([&] {
+      talk();
+      const auto record = lab.session(key());
+      return record && (record->flags & NSRP_SESSION_SETTLED);
+    }));
+  }
 };
 
 }  // namespace
@@ -42,12 +51,8 @@ TEST_CASE("a TCP connection through source NAT is recorded with both tuples, and
   const GatewayLab lab;
   REQUIRE(lab.datapath->sessions_supported());
   TcpFlow flow(lab, kClient, kServer);
-  const nsrp_tuple key = tuple(IPPROTO_TCP, kClient, flow.client.local_port(), kServer, 80);
-  CHECK(eventually([&] {
-    flow.talk();
-    const auto record = lab.session(key);
-    return record && (record->flags & NSRP_SESSION_SETTLED);
-  }));
+  const nsrp_tuple key = flow.key();
+  flow.settle(lab);
   const nsrp_session record = lab.session(key).value();
   CHECK(same(record.reply, tuple(IPPROTO_TCP, kServer, 80, kUntrustVsi, flow.client.local_port())));
   CHECK((record.ct_status & (kSeenReply | kAssured)) == (kSeenReply | kAssured));
@@ -79,11 +84,8 @@ TEST_CASE("a TCP connection through source NAT is recorded with both tuples, and
 TEST_CASE("the end of a TCP connection is told, to its last packet, which is a bare ACK") {
   const GatewayLab lab;
   TcpFlow flow(lab, kClient, kServer);
-  const nsrp_tuple key = tuple(IPPROTO_TCP, kClient, flow.client.local_port(), kServer, 80);
-  REQUIRE(eventually([&] {
-    flow.talk();
-    return (lab.session(key).value().flags & NSRP_SESSION_SETTLED) != 0;
-  }));
+  const nsrp_tuple key = flow.key();
+  flow.settle(lab);
   lab.events();
   flow.talk();  // settled: of such packets nothing is written down for a moment
   flow.client.close();
@@ -130,6 +132,36 @@ TEST_CASE("a UDP flow is recorded, and its first answer is told") {
     (void)client.receive();
     return (lab.session(key)->ct_status & kAssured) && (lab.session(key)->flags & NSRP_SESSION_SETTLED);
   }));
+}
+
+TEST_CASE("a flow that conntrack has forgotten and takes for a new one is looked at anew, with its first packet") {
+  const GatewayLab lab;
+  const Socket client(lab.client, SOCK_DGRAM, kClient, 4000), server(lab.server, SOCK_DGRAM, kServer, 53);
+  const nsrp_tuple key = tuple(IPPROTO_UDP, kClient, 4000, kServer, 53);
+  const auto talk = [&] {
+    client.send_to(kServer, 53);
+    server.reply_to_sender();
+    REQUIRE(client.receive().has_value());
+  };
+  const auto settle_and_forget = [&] {
+    REQUIRE(eventually([&] {
+      talk();
+      return (lab.session(key)->flags & NSRP_SESSION_SETTLED) != 0;
+    }));
+    talk();
+    lab.gateway.run("conntrack -D -p udp >/dev/null 2>&1");
+  };
+  settle_and_forget();
+  talk();
+  CHECK((lab.session(key)->flags & NSRP_SESSION_SETTLED) == 0);
+  CHECK((lab.session(key)->ct_status & kAssured) == 0);
+
+  lab.nat("postrouting ip protocol udp oifname eth2 snat to 20.0.0.1:7000");
+  settle_and_forget();
+  talk();
+  const nsrp_tuple reply = lab.session(key)->reply;
+  CHECK(same(reply, tuple(IPPROTO_UDP, kServer, 53, kUntrustVsi, 7000)));
+  CHECK(lab.indexed(reply).has_value());
 }
 
 TEST_CASE("an ICMP echo is recorded by its identifier") {
@@ -200,11 +232,8 @@ TEST_CASE("the hosts see the virtual MAC for VSI addresses and the device's own 
 TEST_CASE("a session of the peer becomes ours with the first packet, without a word to the peer") {
   const GatewayLab lab;
   TcpFlow flow(lab, kClient, kServer);
-  const nsrp_tuple key = tuple(IPPROTO_TCP, kClient, flow.client.local_port(), kServer, 80);
-  REQUIRE(eventually([&] {
-    flow.talk();
-    return (lab.session(key).value().flags & NSRP_SESSION_SETTLED) != 0;
-  }));
+  const nsrp_tuple key = flow.key();
+  flow.settle(lab);
   nsrp_session record = lab.session(key).value();
   record.flags |= NSRP_SESSION_FROM_PEER;
   record.exported_ns = 0;
@@ -220,11 +249,8 @@ TEST_CASE("a session of the peer becomes ours with the first packet, without a w
 TEST_CASE("a busy session is told again every half minute") {
   const GatewayLab lab;
   TcpFlow flow(lab, kClient, kServer);
-  const nsrp_tuple key = tuple(IPPROTO_TCP, kClient, flow.client.local_port(), kServer, 80);
-  REQUIRE(eventually([&] {
-    flow.talk();
-    return (lab.session(key).value().flags & NSRP_SESSION_SETTLED) != 0;
-  }));
+  const nsrp_tuple key = flow.key();
+  flow.settle(lab);
   nsrp_session record = lab.session(key).value();
   record.exported_ns -= 31'000'000'000ull;
   lab.events();
@@ -243,11 +269,8 @@ TEST_CASE("a busy session is told again every half minute") {
 TEST_CASE("a settled session that goes on stays known as seen of late, in both directions' packets") {
   const GatewayLab lab;
   TcpFlow flow(lab, kClient, kServer);
-  const nsrp_tuple key = tuple(IPPROTO_TCP, kClient, flow.client.local_port(), kServer, 80);
-  REQUIRE(eventually([&] {
-    flow.talk();
-    return (lab.session(key).value().flags & NSRP_SESSION_SETTLED) != 0;
-  }));
+  const nsrp_tuple key = flow.key();
+  flow.settle(lab);
   for (int i = 0; i < 3; ++i) {
     const uint64_t seen = lab.session(key)->last_seen_ns;
     CHECK(eventually([&] {

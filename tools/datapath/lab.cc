@@ -188,6 +188,7 @@ void BenchLab::forward_by_nsrp(size_t vsds, bool fast) {
     set_source(false);
   }
   configure(vsds);
+  must(datapath_->pace_permits(flows_));
   const std::vector<IfIndex> ports{gateway_.ifindex("eth1"), gateway_.ifindex("eth2")};
   gateway_.in([&] {
     must(datapath_->set_fast_path({.tcp = fast, .udp = fast, .ports = fast ? ports : std::vector<IfIndex>{}}));

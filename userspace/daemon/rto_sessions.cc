@@ -262,6 +262,11 @@ Result<bool> RtoSessions::check_some() {
   return true;
 }
 
+Status RtoSessions::count_some() {
+  if (Status read = count_->read_some(created_); !read) return read;
+  return datapath_.pace_permits(count());
+}
+
 size_t RtoSessions::room() {
   const auto left = [](size_t capacity, size_t used) { return capacity > used ? capacity - used : 0; };
   const Result<size_t> limit = conntrack_->capacity(), used = conntrack_->count();

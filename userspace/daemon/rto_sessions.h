@@ -68,7 +68,7 @@ class RtoSessions {
   // because it is older than the first one. True: all records there were at the beginning have been looked at.
   Result<bool> check_some();
   size_t count() const { return count_->value(created_); }  // as of the latest sweep
-  Status count_some() { return count_->read_some(created_); }
+  Status count_some();
   // How many more sessions the tables have room for.
   size_t room();
   const std::string& last_failure() const { return installer_->last_failure(); }

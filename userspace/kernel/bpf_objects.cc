@@ -35,9 +35,10 @@ void for_each_shared_map(bpf_object* object, const Visit& visit) {
   }
 }
 
-// It is kept under numbers of which each run has its own (nsrp_flow_seed), and worth nothing after a moment.
+// What is worth nothing after a moment: flows by numbers of which each run has its own (nsrp_flow_seed), and how long
+// permits last.
 bool is_of_one_run(const std::string& map) {
-  return map == "quiet_flows";
+  return map == "quiet_flows" || map == "fast_permit";
 }
 
 // What a pinned map must agree in with the definition. The kernel adds flags of its own to a devmap.

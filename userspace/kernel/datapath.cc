@@ -235,6 +235,16 @@ Status Datapath::void_permits() {
   return impl_->change_fast_path(kKeepProtocols);
 }
 
+Status Datapath::pace_permits(uint64_t sessions) const {
+  constexpr uint64_t kSecond = 1'000'000'000, kMost = NSRP_FAST_PERMIT_MAX_NS / kSecond * NSRP_FAST_RENEWALS;
+  const uint64_t directions = std::min(2 * sessions, kMost), needed = directions * kSecond / NSRP_FAST_RENEWALS;
+  const uint64_t permit = std::max<uint64_t>(needed, NSRP_FAST_PERMIT_NS);
+  const uint32_t key = 0;
+  if (const int err = bpf_map_update_elem(impl_->objects->map_fd("fast_permit"), &key, &permit, BPF_ANY); err != 0)
+    return fail("the time of permits cannot be set: " + errno_text(err));
+  return {};
+}
+
 void Datapath::grant_lease(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept {
   impl_->leases->grant(vsd, until, alone_grace, term);
 }

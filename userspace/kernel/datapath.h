@@ -126,6 +126,8 @@ class Datapath {
   // Routes, neighbours, links or packet filter rules have changed: every permit of the fast path is void, and the next
   // packet of each session shows anew how it leaves.
   Status void_permits();
+  // So many sessions there are: how long permits last follows from it (NSRP_FAST_RENEWALS).
+  Status pace_permits(uint64_t sessions) const;
 
   void grant_lease(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept;
   void revoke_lease(VsdId vsd, Instant drain_until = {}) noexcept;  // what has come in may leave until then

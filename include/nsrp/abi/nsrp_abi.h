@@ -39,7 +39,7 @@ enum {
 	NSRP_MAX_VID = 4095,        /* VIDs 1..4094 name VSIs on the data link */
 	NSRP_DEFAULT_MAX_SESSIONS = 262144,
 	NSRP_EVENT_RING_BYTES = 4 << 20,
-	NSRP_QUIET_FLOWS = 1 << 18, /* a power of two */
+	NSRP_QUIET_FLOWS = 1 << 20, /* a power of two, at most 2^24 */
 	NSRP_ETHERTYPE = 0x88b5,    /* IEEE 802 local experimental EtherType 1 */
 	NSRP_META_MAGIC = 0x4e535250, /* "NSRP": XDP metadata from the data link program to its tc program */
 	/* A packet's VSD travels from tc ingress to routing and tc egress in these bits of skb->mark, as
@@ -204,12 +204,6 @@ struct nsrp_session_event {
 	struct nsrp_session session;
 };
 
-/* quiet_flows[low bits of the number]: of this flow nothing is written down until then. */
-struct nsrp_quiet_flow {
-	nsrp_u64 number; /* made of its tuple as at tc egress, turned round */
-	nsrp_u64 until_ns;
-};
-
 enum nsrp_fast_protocols { NSRP_FAST_TCP = 1, NSRP_FAST_UDP = 2 };
 
 /* fast_config[0]: what the fast path may take. All zeros: it is off */
@@ -221,7 +215,7 @@ struct nsrp_fast_config {
 /*
  * fast_flows[tuple as it comes in]: one direction of a session, ready to be forwarded by XDP. tc egress writes it
  * from a packet that the stack has let through: the frame that leaves says where to and from which MAC, and proves
- * that rules and conntrack agree. The permit runs out NSRP_FAST_PERMIT_NS later; the next packet then goes through
+ * that rules and conntrack agree. The permit runs out after the time in fast_permit; the next packet then goes through
  * the stack again, and renews it or not.
  */
 struct nsrp_fast_flow {
@@ -243,10 +237,16 @@ struct nsrp_fast_flow {
 	nsrp_u8 daddr[16];
 	nsrp_u16 sport;
 	nsrp_u16 dport;
-	nsrp_u32 pad2;
+	nsrp_u32 granted;       /* when, in units of 2^10 ns, modulo 2^32 */
 };
 
+/*
+ * fast_permit[0]: how long permits last, in ns; 0: NSRP_FAST_PERMIT_NS. Longer the more sessions there are, so that
+ * renewing them never takes more of the stack than NSRP_FAST_RENEWALS packets a second, up to NSRP_FAST_PERMIT_MAX_NS.
+ */
 #define NSRP_FAST_PERMIT_NS 900000000ull
+#define NSRP_FAST_PERMIT_MAX_NS 20000000000ull
+enum { NSRP_FAST_RENEWALS = 16384 };
 
 /* key of vsd_routes, a longest-prefix table: where a VSD's own routing table leads */
 struct nsrp_route_key {
@@ -360,7 +360,6 @@ NSRP_STATIC_ASSERT(sizeof(struct nsrp_data_link) == 24, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_tuple) == 40, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_session) == 88, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_session_event) == 128, "layout");
-NSRP_STATIC_ASSERT(sizeof(struct nsrp_quiet_flow) == 16, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_vlan_key) == 8, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_fast_config) == 8, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_fast_flow) == 104, "layout");
