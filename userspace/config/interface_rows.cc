@@ -25,17 +25,29 @@ void forget_if_empty(Config& config, const std::string& name) {
   }
 }
 
-// Zone names are case-sensitive, but the manual writes the two predefined ones HA and Null in either case.
+// Zone names are case-sensitive, but the manual writes the predefined ones, such as HA and V1-Trust, in either case.
 std::string zone_spelling(const std::string& zone) {
   const auto is = [&](std::string_view name) {
     return name.size() == zone.size() && starts_with_ignoring_case(name, zone);
   };
   if (is("ha")) return "ha";
+  const auto transparent = std::ranges::find_if(kTransparentZones, is);
+  if (transparent != kTransparentZones.end()) return std::string(*transparent);
   return is("null") ? "" : zone;
 }
 
+// A slip of the pen in one of these names must not make a routed interface.
+Status check_transparent_zone(const std::string& zone) {
+  const bool known = std::ranges::find(kTransparentZones, zone) != kTransparentZones.end();
+  if (known || !starts_with_ignoring_case(zone, "v1-")) return {};
+  return fail(quoted(zone) + " is no zone of transparent mode; allowed: " +
+              join_or({kTransparentZones.begin(), kTransparentZones.end()}));
+}
+
 Status set_zone(Config& config, const Values& values) {
-  interface_of(config, values.text("interface")).zone = zone_spelling(values.text("zone"));
+  const std::string zone = zone_spelling(values.text("zone"));
+  if (Status known = check_transparent_zone(zone); !known) return known;
+  interface_of(config, values.text("interface")).zone = zone;
   forget_if_empty(config, values.text("interface"));
   return {};
 }
@@ -94,7 +106,7 @@ Printed print_ip(const Config& config) {
 Printed print_zone(const Config& config) {
   Printed printed;
   for (const Interface* interface : interfaces_in_order(config)) {
-    if (interface->is_ha() || interface->is_security()) printed.push_back({interface->name, interface->zone});
+    if (!interface->zone.empty()) printed.push_back({interface->name, interface->zone});
   }
   return printed;
 }
@@ -135,7 +147,8 @@ Printed print_manage_ip(const Config& config) {
 
 constexpr Row kRows[] = {
     {"set interface <interface> zone <zone>", CommandId::kSet,
-     "Bind the interface to a zone: \"ha\" makes it an HA link, any other name a security zone",
+     "Bind the interface to a zone: \"ha\" makes it an HA link, \"v1-trust\", \"v1-untrust\" and \"v1-dmz\" a port of "
+     "the transparent device, any other name a security zone",
      Propagation::kUnlessLocal, set_zone, print_zone},
     {"unset interface <interface> zone", CommandId::kSet, "Leave the interface alone (zone \"null\")",
      Propagation::kUnlessLocal, unset_zone},

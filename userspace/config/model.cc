@@ -39,6 +39,10 @@ bool interface_name_less(const std::string& a, const std::string& b) {
   return a < b;  // eth1 and eth01
 }
 
+bool Interface::is_transparent() const {
+  return std::ranges::find(kTransparentZones, zone) != kTransparentZones.end();
+}
+
 std::string vsi_name(const std::string& ifname, VsdId vsd) {
   return vsd.value == 0 ? ifname : ifname + ":" + std::to_string(vsd.value);
 }

@@ -2,10 +2,12 @@
 // The configuration as values: what the `set` commands of a file say, with the manual's defaults.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/address.h"
@@ -23,16 +25,23 @@ struct VsdGroup {
   bool operator==(const VsdGroup&) const = default;
 };
 
+// Zones of layer 2 (transparent mode): their interfaces are bridged, and pass frames on the master of VSD 0 only.
+inline constexpr std::array<std::string_view, 3> kTransparentZones = {"v1-trust", "v1-untrust", "v1-dmz"};
+inline constexpr std::string_view kTransparentDevice = "nsrpv1";  // the bridge that has them as ports
+
 struct Interface {
   std::string name;  // a Linux interface name
-  std::string zone;  // "" and "null": unmanaged; "ha": an HA link; any other: a security zone
+  // "" and "null": unmanaged; "ha": an HA link; one of kTransparentZones: a port of the transparent device; any other:
+  // a security zone
+  std::string zone;
   // Addresses by VSD. VSD 0 holds what `set interface eth1 ip` gave: VSIs of VSD 0 while that group exists, local
   // addresses otherwise (manual ch. 1, "NSRP Clusters").
   std::map<VsdId, std::vector<Prefix>> addresses;
   std::vector<IpAddress> manage_ips;  // at most one per family
 
   bool is_ha() const { return zone == "ha"; }
-  bool is_security() const { return !zone.empty() && zone != "ha" && zone != "null"; }
+  bool is_transparent() const;
+  bool is_security() const { return !zone.empty() && zone != "ha" && zone != "null" && !is_transparent(); }
   bool operator==(const Interface&) const = default;
 };
 

@@ -54,7 +54,7 @@ bool is_shared(const Config& config, const std::string& ifname, std::optional<Vs
   const auto interface = config.interfaces.find(ifname);
   if (config.cluster.value == 0 || interface == config.interfaces.end()) return false;
   const bool has_group = config.vsd_groups.contains(vsd.value_or(VsdId{0}));
-  if (interface->second.is_security() && has_group) return true;
+  if ((interface->second.is_security() || interface->second.is_transparent()) && has_group) return true;
   return !vsd &&
          std::ranges::any_of(interface->second.addresses, [](const auto& of_vsd) { return of_vsd.first.value != 0; });
 }

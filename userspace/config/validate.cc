@@ -37,9 +37,16 @@ std::string route_command(const Route& route) {
                      vsi_name(route.ifname, route.vsd)});
 }
 
+Problem has_no_addresses(const Interface& interface, const std::string& address, const std::string& command) {
+  return {interface.name + " is in zone " + interface.zone + " and so cannot have " + address +
+              ": ports of the transparent device have no addresses; those belong to interfaces in security zones",
+          {zone_command(interface), command}};
+}
+
 // Addresses belong to interfaces in security zones. HA links work without any (manual ch. 1).
 Finding check_zone(const Interface& interface, const std::string& address, const std::string& command) {
   if (interface.is_security()) return {};
+  if (interface.is_transparent()) return has_no_addresses(interface, address, command);
   if (interface.is_ha()) {
     return Problem{"HA interfaces need no address: " + interface.name + " is in zone ha and has " + address,
                    {zone_command(interface), command}};
@@ -118,6 +125,7 @@ std::string route_obstacle(const Config& config, const Route& route) {
   const std::string through = vsi_name(route.ifname, route.vsd);
   const auto interface = config.interfaces.find(route.ifname);
   if (interface == config.interfaces.end()) return route.ifname + " is not configured";
+  if (interface->second.is_transparent()) return route.ifname + " is a port of the transparent device";
   if (!interface->second.is_security()) return route.ifname + " is in no security zone";
   const auto found = interface->second.addresses.find(route.vsd);
   if (found == interface->second.addresses.end()) return through + " has no address";
@@ -138,11 +146,44 @@ Finding check_route(const Config& config, const Route& route) {
                  {route_command(route)}};
 }
 
+// A port passes nothing on a backup, so nothing of the cluster can depend on it.
+Finding check_no_port(const Config& config, const std::string& name, const std::string& what,
+                      const std::string& command) {
+  const auto interface = config.interfaces.find(name);
+  if (interface == config.interfaces.end() || !interface->second.is_transparent()) return {};
+  return Problem{quoted(name) + " is in zone " + interface->second.zone + " and so cannot " + what +
+                     ": a port of the transparent device is closed on a backup; name an interface in a security zone",
+                 {command, zone_command(interface->second)}};
+}
+
+// Manual ch. 1, "NetScreen Redundancy Protocol": devices that work at layer 2 can be active/passive only.
+Finding check_transparent_mode(const Config& config) {
+  const auto device = config.interfaces.find(std::string(kTransparentDevice));
+  if (device != config.interfaces.end() && !device->second.zone.empty()) {
+    return Problem{quoted(device->first) +
+                       " is the transparent device itself and so can be in no zone; allowed: the interfaces that are "
+                       "to be its ports",
+                   {zone_command(device->second)}};
+  }
+  const auto port =
+      std::ranges::find_if(config.interfaces, [](const auto& each) { return each.second.is_transparent(); });
+  if (port == config.interfaces.end()) return {};
+  for (const auto& [id, group] : config.vsd_groups) {
+    if (id.value == 0) continue;
+    const std::string number = std::to_string(id.value);
+    return Problem{"VSD group " + number + " cannot be beside " + port->first + " in zone " + port->second.zone +
+                       ": transparent mode is active/passive only; allowed: VSD group 0",
+                   {join_words({"set", "nsrp", "vsd-group", "id", number}), zone_command(port->second)}};
+  }
+  return {};
+}
+
 // Manual ch. 1, "Control Messages": "an interface bound to a security zone".
 Finding check_control_interface(const Config& config) {
   const std::string& name = config.control_interface;
   if (name.empty()) return {};
   const std::string command = join_words({"set", "nsrp", "interface", name});
+  if (Finding problem = check_no_port(config, name, "carry control messages", command)) return problem;
   const auto interface = config.interfaces.find(name);
   const bool bound = interface != config.interfaces.end();
   if (bound && interface->second.is_ha()) {
@@ -165,12 +206,14 @@ Finding check_control_interface(const Config& config) {
 }
 
 Finding check_secondary_path(const Config& config) {
+  const std::string command = join_words({"set", "nsrp", "secondary-path", config.secondary_path});
+  if (Finding problem = check_no_port(config, config.secondary_path, "be the secondary path", command)) return problem;
   const auto interface = config.interfaces.find(config.secondary_path);
   if (interface == config.interfaces.end() || !interface->second.is_ha()) return {};
   return Problem{quoted(interface->first) +
                      " is in zone ha and so cannot be the secondary path, which takes an "
                      "interface in a security zone",
-                 {join_words({"set", "nsrp", "secondary-path", interface->first}), zone_command(interface->second)}};
+                 {command, zone_command(interface->second)}};
 }
 
 }  // namespace
@@ -182,6 +225,7 @@ std::optional<Problem> find_problem(const Config& config) {
     if (Finding problem = check_manage_ips(interface)) return problem;
     vsis += interface.addresses.size();
   }
+  if (Finding problem = check_transparent_mode(config)) return problem;
   if (Finding problem = check_duplicates(config)) return problem;
   if (Finding problem = check_control_interface(config)) return problem;
   if (Finding problem = check_secondary_path(config)) return problem;
