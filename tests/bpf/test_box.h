@@ -81,6 +81,10 @@ class TestBox {
   Outcome traffic_in(const Bytes& frame) { return xdp("nsrp_traffic_in", traffic_, frame); }
   Outcome other_traffic_in(const Bytes& frame) { return xdp("nsrp_traffic_in", other_, frame); }
   Outcome ha_in(const Bytes& frame) { return xdp("nsrp_ha_in", ha_, frame); }
+  Outcome port_in(const Bytes& frame) { return xdp("nsrp_port_in", traffic_, frame); }
+  Outcome port_out(const Bytes& frame, bool forwarded) {
+    return tc("nsrp_port_out", frame, 0, forwarded ? other_ : IfIndex{});
+  }
   Outcome tc_in(const Bytes& frame);
   Outcome tc_out(const Bytes& frame, const Egress& how = {});
 

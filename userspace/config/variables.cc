@@ -19,8 +19,8 @@ constexpr size_t kLongestName = 63;
 constexpr size_t kLongestSecret = 127;
 constexpr uint32_t kLastVsd = 63;
 
-constexpr std::array<std::string_view, 11> kRtoClasses = {"all",       "arp", "auth-table", "dhcp",    "dns", "l2tp",
-                                                          "phase1-sa", "pki", "rm",         "session", "vpn"};
+constexpr std::array<std::string_view, 12> kRtoClasses = {"all", "arp",       "auth-table", "dhcp", "dns",     "l2tp",
+                                                          "mac", "phase1-sa", "pki",        "rm",   "session", "vpn"};
 constexpr std::array<std::string_view, 5> kModes = {"master", "backup", "pb", "init", "ineligible"};
 
 const std::vector<Variable>& table() {

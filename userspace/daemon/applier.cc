@@ -29,6 +29,8 @@ std::vector<std::string> lowest_first(const Plan& plan) {
   return names;
 }
 
+const std::string kBridge(config::kTransparentDevice);
+
 Status about(const std::string& name, const Status& status) {
   return status ? status : fail(name + ": " + status.error().message);
 }
@@ -36,6 +38,8 @@ Status about(const std::string& name, const Status& status) {
 }  // namespace
 
 Status Applier::apply(const Plan& plan) {
+  if (Status possible = check_ports(plan); !possible) return possible;
+  if (Status done = network_.keep_bridge_ports(kBridge, plan.ports); !done) return done;
   // Old and new entries together first: an address that is about to leave keeps its guard until it is gone.
   if (Status done = datapath_.set_interfaces(both(current_.entries, plan.entries)); !done) return done;
   if (Status done = datapath_.set_vsis(both(current_.vsis, plan.vsis)); !done) return done;
@@ -52,24 +56,34 @@ Status Applier::apply(const Plan& plan) {
 }
 
 Status Applier::attach(const Plan& plan, const std::string& name, const InterfacePlan& interface) {
-  if (!interface.traffic && !interface.ha) return {};
+  const Role role = role_of(interface);
+  if (role == Role::kNone) return {};
   const auto known = attached_.find(name);
-  if (known != attached_.end() && known->second.ifindex == interface.link.ifindex &&
-      known->second.traffic == interface.traffic) {
+  if (known != attached_.end() && known->second.ifindex == interface.link.ifindex && known->second.role == role) {
     return {};
   }
-  Status prepared = interface.ha ? network_.prepare_ha_interface(name) : network_.prepare_traffic_interface(name);
-  if (!prepared) return about(name, prepared);
+  if (Status prepared = prepare(name, role); !prepared) return about(name, prepared);
   Result<kernel::XdpMode> mode = attach_programs(interface);
   if (!mode && lift_programs_above(plan, interface.link.ifindex)) mode = attach_programs(interface);
   if (!mode) return fail(name + ": " + mode.error().message);
-  attached_[name] = {interface.link.ifindex, interface.traffic, *mode};
-  events_.add(EventId::k_attached, "interface=" + name + " role=" + (interface.ha ? "ha" : "traffic") +
-                                       " xdp=" + std::string(kernel::to_string(*mode)));
+  attached_[name] = {interface.link.ifindex, role, *mode};
+  const std::string role_name = role == Role::kHa ? "ha" : role == Role::kPort ? "port" : "traffic";
+  events_.add(EventId::k_attached,
+              "interface=" + name + " role=" + role_name + " xdp=" + std::string(kernel::to_string(*mode)));
   return {};
 }
 
+Applier::Role Applier::role_of(const InterfacePlan& interface) {
+  return interface.port ? Role::kPort : interface.ha ? Role::kHa : interface.traffic ? Role::kTraffic : Role::kNone;
+}
+
+Status Applier::prepare(const std::string& name, Role role) {
+  if (role == Role::kPort) return {};
+  return role == Role::kHa ? network_.prepare_ha_interface(name) : network_.prepare_traffic_interface(name);
+}
+
 Result<kernel::XdpMode> Applier::attach_programs(const InterfacePlan& interface) {
+  if (interface.port) return datapath_.attach_port(interface.link.ifindex);
   return interface.ha ? datapath_.attach_ha(interface.link.ifindex) : datapath_.attach_traffic(interface.link.ifindex);
 }
 
@@ -100,6 +114,7 @@ Status Applier::configure(const Plan& plan) {
     if (!interface.dormant && !was_dormant) continue;
     if (Status done = network_.set_dormant(interface.link.ifindex, interface.dormant); !done) return about(name, done);
   }
+  if (Status done = network_.add_bridge_ports(kBridge, plan.ports); !done) return done;
   if (Status done = network_.set_routes(plan.routes); !done) return done;
   if (Status done = network_.set_rules(plan.rules); !done) return done;
   return datapath_.set_vsd_routes(plan.vsd_routes);
@@ -115,9 +130,8 @@ void Applier::release_interfaces_not_in(const Plan& plan) {
       (void)network_.set_unicast_filter(old.link.ifindex, {});
       if (old.dormant) (void)network_.set_dormant(old.link.ifindex, false);
     }
-    const bool had_programs = old.traffic || old.ha;
-    const bool keeps_programs = !gone && (kept->second.traffic || kept->second.ha);
-    if (had_programs && !keeps_programs) {
+    const bool keeps_programs = !gone && role_of(kept->second) != Role::kNone;
+    if (role_of(old) != Role::kNone && !keeps_programs) {
       (void)datapath_.detach(old.link.ifindex);
       attached_.erase(name);
     }
@@ -125,6 +139,11 @@ void Applier::release_interfaces_not_in(const Plan& plan) {
 }
 
 void Applier::remove_all() {
+  // A port without its programs would be open for ever: what cannot be taken out of the bridge keeps them.
+  if (Status out = network_.keep_bridge_ports(kBridge, {}); !out) {
+    events_.add(EventId::k_config_apply_failed, "cause=" + quote(out.error().message));
+    return;
+  }
   for (const auto& [name, interface] : current_.interfaces) {
     (void)network_.set_addresses(interface.link.ifindex, {}, prefixes_of(interface));
     (void)network_.set_unicast_filter(interface.link.ifindex, {});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes the kernel hold what a Plan says, in an order that never lets a VSI address be answered without its guard:
-// tables, then programs, then addresses; and the other way round when something goes away.
+// tables, then programs, then addresses; and the other way round when something goes away. A port of the transparent
+// device enters the bridge behind its programs, and leaves it before them.
 #pragma once
 
 #include <map>
@@ -26,6 +27,9 @@ class Applier {
   kernel::XdpMode xdp_mode(const std::string& ifname) const;
 
  private:
+  enum class Role : uint8_t { kNone, kTraffic, kHa, kPort };
+  static Role role_of(const InterfacePlan& interface);
+  Status prepare(const std::string& name, Role role);
   Status attach(const Plan& plan, const std::string& name, const InterfacePlan& interface);
   Result<kernel::XdpMode> attach_programs(const InterfacePlan& interface);
   bool lift_programs_above(const Plan& plan, IfIndex ifindex);
@@ -38,7 +42,7 @@ class Applier {
   Plan current_;
   struct Attached {
     IfIndex ifindex;
-    bool traffic;
+    Role role;
     kernel::XdpMode mode;
   };
   std::map<std::string, Attached> attached_;

@@ -39,6 +39,8 @@ void add_interface(const Config& config, const Interface& interface, const kerne
   mine.link = link;
   const std::vector<std::string> ha = config::ha_interfaces_of(config);
   mine.ha = std::find(ha.begin(), ha.end(), interface.name) != ha.end();
+  mine.port = interface.is_transparent();
+  if (mine.port) plan.ports.push_back(link.ifindex);
   std::set<VsdId> vsds;
   Vid last_vid;
   size_t vsi_count = 0;
@@ -184,7 +186,7 @@ Plan make_plan(const Config& config, const LinksByName& links, const std::set<Vs
   Plan plan;
   const std::vector<Vsi> vsis = config::vsis_of(config);
   for (const auto& [name, interface] : config.interfaces) {
-    if (!interface.is_ha() && !interface.is_security()) continue;
+    if (!interface.is_ha() && !interface.is_security() && !interface.is_transparent()) continue;
     const auto link = links.find(name);
     if (link == links.end()) {
       plan.missing.push_back(name);
@@ -195,6 +197,19 @@ Plan make_plan(const Config& config, const LinksByName& links, const std::set<Vs
   add_routes(config, links, plan);
   if (!down.empty()) show_down(vsis, down, plan);
   return plan;
+}
+
+// The port's programs see what a VLAN device on top of it gets and sends, and keep it in on a backup.
+Status check_ports(const Plan& plan) {
+  for (const auto& [name, above] : plan.interfaces) {
+    for (const auto& [port, below] : plan.interfaces) {
+      if (!below.port || above.link.vlan_vid == 0 || above.link.lower != below.link.ifindex) continue;
+      return fail(
+          name + " stands on " + port +
+          ", which is a port of the transparent device and closed on a backup; take one of the two out of its zone");
+    }
+  }
+  return {};
 }
 
 std::map<VsdId, std::vector<AnnounceTarget>> announce_targets(const Config& config, const LinksByName& links) {

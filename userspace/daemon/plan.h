@@ -22,6 +22,7 @@ struct InterfacePlan {
   kernel::Link link;
   bool traffic = false;                          // carries VSIs: XDP and tc programs
   bool ha = false;                               // an HA link
+  bool port = false;                             // of the transparent device
   std::vector<kernel::WantedAddress> addresses;  // in order: manage IPs first
   std::vector<MacAddress> virtual_macs;
   bool dormant = false;  // every VSI on it is down
@@ -29,6 +30,7 @@ struct InterfacePlan {
 
 struct Plan {
   std::map<std::string, InterfacePlan> interfaces;
+  std::vector<IfIndex> ports;  // of the transparent device
   std::vector<kernel::InterfaceEntry> entries;
   std::vector<kernel::VsiEntry> vsis;
   std::vector<kernel::AddressEntry> addresses;
@@ -44,6 +46,9 @@ std::map<core::LinkIndex, std::string> link_names(const config::Config& config);
 // VSIs of the VSDs in `down` are shown to routing daemons as down (manual ch. 1, "Dynamic Routing Advisory"): the
 // interface is dormant, or, where active VSIs share it, without the subnets of those that are down.
 Plan make_plan(const config::Config& config, const LinksByName& links, const std::set<VsdId>& down = {});
+
+// A port of the transparent device cannot carry another interface of the configuration.
+Status check_ports(const Plan& plan);
 
 // Announcements of one VSD: every address of its VSIs with the virtual MAC.
 struct AnnounceTarget {

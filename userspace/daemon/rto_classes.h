@@ -58,8 +58,8 @@ class RtoClass {
   virtual void set_mastered(rto::VsdSet mastered) = 0;
 };
 
-// All that the manual names (ch. 1, "Synchronizing Run-Time Objects"). `make` is empty for a class that this build does
-// not have, and for sessions, which are too many for this interface (rto_sessions.h).
+// All that the manual names (ch. 1, "Synchronizing Run-Time Objects"), and class mac. `make` is empty for a class that
+// this build does not have, and for sessions, which are too many for this interface (rto_sessions.h).
 struct RtoClassEntry {
   std::string_view name;
   bool built_in;

@@ -260,6 +260,16 @@ Json monitor_json(const StatusSource& source) {
   return {{"device", {{"sum", source.monitor_sum}, {"threshold", source.monitor_threshold}, {"objects", objects}}}};
 }
 
+Json transparent_json(const StatusSource& source) {
+  Json ports = Json::array();
+  for (const config::Interface* interface : config::interfaces_in_order(source.config)) {
+    if (interface->is_transparent()) ports.push_back(interface->name);
+  }
+  if (ports.empty()) return nullptr;
+  const bool open = vsi_state(source, VsdId{0}) == "active";
+  return {{"bridge", config::kTransparentDevice}, {"state", open ? "open" : "closed"}, {"ports", ports}};
+}
+
 Json nsrp_json(const StatusSource& source) {
   const config::Config& config = source.config;
   Json json = {{"unit_id", to_string(source.unit)},
@@ -273,6 +283,7 @@ Json nsrp_json(const StatusSource& source) {
                {"arp", config.arp},
                {"data_forwarding", config.data_forwarding},
                {"fast_path", {{"tcp", source.fast_path.tcp}, {"udp", source.fast_path.udp}}},
+               {"transparent", transparent_json(source)},
                {"vsd_groups", vsd_groups_json(source)},
                {"ha_links", ha_links_json(source)},
                {"secondary_path", config.secondary_path},
@@ -295,6 +306,7 @@ Json nsrp_json(const StatusSource& source) {
 
 Json interfaces_json(const StatusSource& source) {
   Json list = Json::array();
+  const Json transparent = transparent_json(source);
   const std::vector<config::Vsi> vsis = config::vsis_of(source.config);
   for (const auto& [name, interface] : source.config.interfaces) {
     const auto link = source.links.find(name);
@@ -306,6 +318,7 @@ Json interfaces_json(const StatusSource& source) {
                   {"xdp", kernel::to_string(source.applier.xdp_mode(name))},
                   {"manage_ip", Json::array()},
                   {"vsis", Json::array()}};
+    if (interface.is_transparent()) entry["port"] = {{"of", transparent["bridge"]}, {"state", transparent["state"]}};
     for (const IpAddress& manage : interface.manage_ips) entry["manage_ip"].push_back(to_string(manage));
     for (const config::Vsi& vsi : vsis) {
       if (vsi.ifname != name) continue;

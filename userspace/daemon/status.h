@@ -41,6 +41,7 @@ Json rto_mirror_json(const StatusSource& source);
 Json rto_audit_json(const StatusSource& source);
 Json monitor_json(const StatusSource& source);
 Json interfaces_json(const StatusSource& source);
+Json transparent_json(const StatusSource& source);  // null without ports
 
 std::string nsrp_text(const Json& nsrp);
 std::string cluster_text(const Json& nsrp);

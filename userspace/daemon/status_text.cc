@@ -237,6 +237,14 @@ std::string monitor_text(const Json& monitor) {
   return out.str();
 }
 
+std::string transparent_text(const Json& transparent) {
+  if (transparent.is_null()) return "";
+  std::string text =
+      "transparent device " + text_of(transparent.at("bridge")) + ", " + text_of(transparent.at("state")) + ", ports:";
+  for (const Json& port : transparent.at("ports")) text += " " + text_of(port);
+  return text + "\n\n";
+}
+
 std::string nsrp_text(const Json& nsrp) {
   std::ostringstream out;
   out << cluster_text(nsrp);
@@ -245,7 +253,7 @@ std::string nsrp_text(const Json& nsrp) {
       << ", init hold " << nsrp.at("init_hold") << ", gratuitous arp " << nsrp.at("arp") << "\nmaster always exist "
       << yes_no(nsrp.at("master_always_exist")) << ", data forwarding " << on_off(nsrp.at("data_forwarding"))
       << ", fast path " << on_off(nsrp.at("fast_path").at("udp")) << "\n\n"
-      << vsd_groups_text(nsrp.at("vsd_groups")) << "\n"
+      << transparent_text(nsrp.at("transparent")) << vsd_groups_text(nsrp.at("vsd_groups")) << "\n"
       << ha_links_text(nsrp) << "\n"
       << rto_mirror_text(nsrp.at("rto_mirror")) << monitor_text(nsrp.at("monitor"));
   return out.str();
@@ -260,6 +268,10 @@ std::string interfaces_text(const Json& interfaces) {
             : interface.at("carrier").get<bool>() ? "up"
                                                   : "down")
         << ", mac " << text_of(interface.at("mac")) << ", xdp " << text_of(interface.at("xdp")) << "\n";
+    if (interface.contains("port")) {
+      const Json& port = interface.at("port");
+      out << "    port of " << text_of(port.at("of")) << ", " << text_of(port.at("state")) << "\n";
+    }
     for (const Json& manage : interface.at("manage_ip")) out << "    manage ip " << text_of(manage) << "\n";
     for (const Json& vsi : interface.at("vsis")) {
       out << "    vsi ";

@@ -13,6 +13,7 @@
 
 #include "kernel/libbpf_log.h"
 #include "nsrp/abi/nsrp_abi.h"
+#include "nsrp_bridge.skel.h"
 #include "nsrp_ha.skel.h"
 #include "nsrp_traffic_tc.skel.h"
 #include "nsrp_traffic_xdp.skel.h"
@@ -66,8 +67,9 @@ struct BpfObjects::Skeletons {
   SkeletonPtr<nsrp_traffic_xdp> traffic_xdp;
   SkeletonPtr<nsrp_traffic_tc> traffic_tc;
   SkeletonPtr<nsrp_ha> ha;
+  SkeletonPtr<nsrp_bridge> bridge;
 
-  std::vector<bpf_object*> objects() const { return {traffic_xdp->obj, traffic_tc->obj, ha->obj}; }
+  std::vector<bpf_object*> objects() const { return {traffic_xdp->obj, traffic_tc->obj, ha->obj, bridge->obj}; }
 };
 
 BpfObjects::BpfObjects() : skeletons_(std::make_unique<Skeletons>()) {}
@@ -88,13 +90,19 @@ Status BpfObjects::open(const BpfObjectOptions& options) {
   skeletons_->traffic_xdp.reset(nsrp_traffic_xdp::open());
   skeletons_->traffic_tc.reset(nsrp_traffic_tc::open());
   skeletons_->ha.reset(nsrp_ha::open());
-  if (!skeletons_->traffic_xdp || !skeletons_->traffic_tc || !skeletons_->ha)
+  skeletons_->bridge.reset(nsrp_bridge::open());
+  if (!skeletons_->traffic_xdp || !skeletons_->traffic_tc || !skeletons_->ha || !skeletons_->bridge)
     return fail("the BPF programs cannot be read: " + log.reason(errno));
-  nsrp_traffic_tc& tc = *skeletons_->traffic_tc;
-  tc.rodata->nsrp_sessions_enabled = options.sessions_enabled ? 1 : 0;
-  tc.rodata->nsrp_kernel_hz = options.kernel_hz;
-  if (getrandom(&tc.rodata->nsrp_flow_seed, sizeof(tc.rodata->nsrp_flow_seed), 0) < 0)
+  uint64_t flow_seed = 0;
+  if (getrandom(&flow_seed, sizeof flow_seed, 0) < 0)
     return fail("the kernel gives no random number: " + errno_text(errno));
+  const auto set_constants = [&](auto& of_object) {  // of the two that record sessions
+    of_object.nsrp_sessions_enabled = options.sessions_enabled ? 1 : 0;
+    of_object.nsrp_kernel_hz = options.kernel_hz;
+    of_object.nsrp_flow_seed = flow_seed;
+  };
+  set_constants(*skeletons_->traffic_tc->rodata);
+  set_constants(*skeletons_->bridge->rodata);
   for (bpf_object* object : skeletons_->objects()) {
     for (const char* name : {"sessions", "reply_index"}) {
       bpf_map* map = bpf_object__find_map_by_name(object, name);

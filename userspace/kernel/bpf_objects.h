@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three BPF objects, loaded with one set of maps between them.
+// The four BPF objects, loaded with one set of maps between them.
 #pragma once
 
 #include <cstdint>

@@ -32,18 +32,24 @@ Status check_kernel() {
   return {};
 }
 
+constexpr int kNone = -1;
+
 // XDP comes last: what it answers and passes relies on the tc programs being there.
 Result<XdpMode> attach_all(IfIndex ifindex, int xdp, int tc_in, int tc_out) {
-  if (Status in = attach_tc(ifindex, TcSide::kIngress, tc_in); !in) return fail(in.error());
-  if (tc_out >= 0) {
-    if (Status out = attach_tc(ifindex, TcSide::kEgress, tc_out); !out) return fail(out.error());
+  for (const auto& [side, program] : {std::pair(TcSide::kIngress, tc_in), std::pair(TcSide::kEgress, tc_out)}) {
+    if (program == kNone) continue;
+    if (Status done = attach_tc(ifindex, side, program); !done) return fail(done.error());
   }
   return attach_xdp(ifindex, xdp);
 }
 
+bool has_own_tc(IfIndex ifindex) {
+  return has_own_tc(ifindex, TcSide::kIngress) || has_own_tc(ifindex, TcSide::kEgress);
+}
+
 // An interface that is refused stays as it was; one that had our programs keeps what it has.
 Result<XdpMode> attach_or_leave(IfIndex ifindex, int xdp, int tc_in, int tc_out) {
-  const bool had_ours = has_own_tc(ifindex, TcSide::kIngress);
+  const bool had_ours = has_own_tc(ifindex);
   Result<XdpMode> mode = attach_all(ifindex, xdp, tc_in, tc_out);
   if (!mode && !had_ours) (void)detach_tc(ifindex);
   return mode;
@@ -138,7 +144,12 @@ Result<XdpMode> Datapath::attach_traffic(IfIndex ifindex) {
 
 Result<XdpMode> Datapath::attach_ha(IfIndex ifindex) {
   return attach_or_leave(ifindex, impl_->objects->program_fd("nsrp_ha_in"), impl_->objects->program_fd("nsrp_ha_tc"),
-                         -1);
+                         kNone);
+}
+
+Result<XdpMode> Datapath::attach_port(IfIndex ifindex) {
+  return attach_or_leave(ifindex, impl_->objects->program_fd("nsrp_port_in"), kNone,
+                         impl_->objects->program_fd("nsrp_port_out"));
 }
 
 Status Datapath::detach(IfIndex ifindex) {
@@ -154,9 +165,7 @@ bool Datapath::lift_generic_xdp(IfIndex ifindex) {
 std::vector<IfIndex> Datapath::attached() const {
   std::vector<IfIndex> ours;
   for (const IfIndex ifindex : all_interfaces()) {
-    if (own_xdp_mode(ifindex) != XdpMode::kNone || has_own_tc(ifindex, TcSide::kIngress) ||
-        has_own_tc(ifindex, TcSide::kEgress))
-      ours.push_back(ifindex);
+    if (own_xdp_mode(ifindex) != XdpMode::kNone || has_own_tc(ifindex)) ours.push_back(ifindex);
   }
   return ours;
 }

@@ -108,6 +108,7 @@ class Datapath {
   // programs without a gap. Refuses an interface that carries somebody else's XDP program.
   Result<XdpMode> attach_traffic(IfIndex ifindex);
   Result<XdpMode> attach_ha(IfIndex ifindex);
+  Result<XdpMode> attach_port(IfIndex ifindex);  // of the transparent device
   Status detach(IfIndex ifindex);
   // Takes our XDP program off an interface that carries it generically, as VLAN devices do; tc programs stay. Kernels
   // before 6.13 refuse any change on a device while a device on top of it has an XDP program. True: there was one.

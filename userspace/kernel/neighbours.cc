@@ -101,24 +101,9 @@ int Neighbours::events_fd() const {
 }
 
 bool Neighbours::consume_events(const std::function<void(const NeighbourEntry&)>& changed) {
-  alignas(nlmsghdr) static thread_local char buffer[1 << 16];
-  bool complete = true;
-  for (;;) {
-    sockaddr_nl from{};
-    socklen_t from_size = sizeof from;
-    const ssize_t size = ::recvfrom(impl_->events.get(), buffer, sizeof buffer, MSG_TRUNC,
-                                    reinterpret_cast<sockaddr*>(&from), &from_size);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && errno != ENOBUFS) return complete;  // EAGAIN: all read
-    if (size < 0 || size > static_cast<ssize_t>(sizeof buffer)) {
-      complete = false;
-      continue;
-    }
-    if (from.nl_pid != 0) continue;  // not from the kernel
-    int left = static_cast<int>(size);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(header, left); header = nlmsg_next(header, &left))
-      if (const auto entry = parse(header)) changed(*entry);
-  }
+  return consume_netlink(impl_->events.get(), [&](const nlmsghdr* header) {
+    if (const auto entry = parse(header)) changed(*entry);
+  });
 }
 
 Status Neighbours::Impl::put(IfIndex ifindex, const IpAddress& address, const MacAddress& mac, int flags,

@@ -26,6 +26,7 @@ struct Link {
   uint32_t mtu = 0;
   uint32_t speed_mbps = 0;  // 0: unknown
   IfIndex lower;            // what a VLAN device stands on; 0: nothing
+  IfIndex master;           // the bridge or bond it belongs to; 0: none
   bool ethernet = false;    // ARPHRD_ETHER and not loopback
   uint16_t vlan_vid = 0;    // the tag of a VLAN device (802.1Q)
 };
@@ -91,6 +92,11 @@ class Network {
   // A dormant interface (RFC 2863) is not running: routing daemons take it for down. Packets pass as ever. VLAN devices
   // on top of it become dormant, too.
   Status set_dormant(IfIndex ifindex, bool dormant);
+  // The bridge of the transparent device. The first takes out every port but these, and removes the bridge itself when
+  // none is to stay; the second puts these in, and makes the bridge when there is none. A port's programs must be in
+  // place between the two: a bridge passes frames at once. restore() leaves the bridge alone.
+  Status keep_bridge_ports(const std::string& bridge, const std::vector<IfIndex>& ports);
+  Status add_bridge_ports(const std::string& bridge, const std::vector<IfIndex>& ports);
   // The interface's IPv6 link-local address, when it has one that is usable (duplicate address detection is over).
   Result<std::optional<IpAddress>> link_local(IfIndex ifindex) const;
 

@@ -37,6 +37,10 @@ struct Network::Impl {
   Status change_flags(IfIndex ifindex, uint32_t mask, uint32_t flags) const;
   std::set<IfIndex> made_dormant;
 
+  // network_bridge.cc
+  Status make_bridge(const std::string& name) const;
+  Status set_master(IfIndex ifindex, IfIndex master) const;
+
   // network_addresses.cc
   std::map<IfIndex, std::set<Prefix>> our_addresses;
 

@@ -56,6 +56,8 @@ std::optional<Link> Network::Impl::parse_link(const nlmsghdr* header) const {
   if (const nlattr* lower = nlmsg_find_attr(message, sizeof(ifinfomsg), IFLA_LINK);
       lower != nullptr && nlmsg_find_attr(message, sizeof(ifinfomsg), IFLA_LINK_NETNSID) == nullptr)
     link.lower = IfIndex{nla_get_u32(lower)};
+  if (const nlattr* master = nlmsg_find_attr(message, sizeof(ifinfomsg), IFLA_MASTER))
+    link.master = IfIndex{nla_get_u32(master)};
   if (const nlattr* mac = nlmsg_find_attr(message, sizeof(ifinfomsg), IFLA_ADDRESS);
       mac != nullptr && nla_len(mac) == static_cast<int>(link.mac.bytes.size()))
     std::memcpy(link.mac.bytes.data(), nla_data(mac), link.mac.bytes.size());

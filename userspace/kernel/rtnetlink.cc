@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/rtnetlink.h"
 
+#include <linux/if_link.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
@@ -81,6 +82,37 @@ RtMessage::~RtMessage() {
 
 void RtMessage::put(int attribute, const void* data, size_t size) {
   if (nla_put(message_, attribute, static_cast<int>(size), data) < 0) throw std::bad_alloc();
+}
+
+void RtMessage::put_link_info(const std::string& kind, const std::function<void()>& data) {
+  nlattr* info = nla_nest_start(message_, IFLA_LINKINFO);
+  put(IFLA_INFO_KIND, kind.c_str(), kind.size() + 1);
+  nlattr* nested = nla_nest_start(message_, IFLA_INFO_DATA);
+  if (info == nullptr || nested == nullptr) throw std::bad_alloc();
+  data();
+  nla_nest_end(message_, nested);
+  nla_nest_end(message_, info);
+}
+
+bool consume_netlink(int fd, const std::function<void(const nlmsghdr*)>& visit) {
+  alignas(nlmsghdr) static thread_local char buffer[1 << 16];
+  bool complete = true;
+  for (;;) {
+    sockaddr_nl from{};
+    socklen_t from_size = sizeof from;
+    const ssize_t size =
+        ::recvfrom(fd, buffer, sizeof buffer, MSG_TRUNC, reinterpret_cast<sockaddr*>(&from), &from_size);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno != ENOBUFS) return complete;  // EAGAIN: all read
+    if (size < 0 || size > static_cast<ssize_t>(sizeof buffer)) {
+      complete = false;
+      continue;
+    }
+    if (from.nl_pid != 0) continue;  // not from the kernel
+    int left = static_cast<int>(size);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(header, left); header = nlmsg_next(header, &left))
+      visit(header);
+  }
 }
 
 std::string Rtnetlink::Answer::reason() const {

@@ -27,12 +27,17 @@ class RtMessage {
 
   void put(int attribute, const void* data, size_t size);
   void put_u32(int attribute, uint32_t value) { put(attribute, &value, sizeof value); }
+  // IFLA_LINKINFO of a device of this kind, with the attributes that `data` puts.
+  void put_link_info(const std::string& kind, const std::function<void()>& data);
   nl_msg* get() const { return message_; }
 
  private:
   RtMessage(int type, int flags, const void* header, size_t size);
   nl_msg* message_;
 };
+
+// Reads what has come to an event socket that does not block. False: the kernel dropped events.
+bool consume_netlink(int fd, const std::function<void(const nlmsghdr*)>& visit);
 
 class Rtnetlink {
  public:

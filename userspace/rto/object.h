@@ -13,7 +13,7 @@
 namespace nsrp::rto {
 
 // On the wire; never given to another class.
-enum class ClassId : uint8_t { kSession = 0, kArp = 1, kRm = 2 };
+enum class ClassId : uint8_t { kSession = 0, kArp = 1, kRm = 2, kMac = 3 };
 
 struct Object {
   VsdId vsd;

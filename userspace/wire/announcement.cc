@@ -73,6 +73,19 @@ Bytes neighbour_advertisement(const MacAddress& mac, const IpAddress& address) {
 
 }  // namespace
 
+std::vector<uint8_t> learning_frame(const MacAddress& mac) {
+  Bytes frame;
+  put(frame, kBroadcast);
+  put(frame, mac);
+  put(frame, {0x80, 0x35, 0, 1, 0x08, 0, 6, 4, 0, 3});  // reverse ARP, Ethernet, IPv4, request
+  put(frame, mac);
+  put(frame, IpAddress{});
+  put(frame, mac);
+  put(frame, IpAddress{});
+  frame.resize(kShortestFrame);
+  return frame;
+}
+
 std::vector<uint8_t> announcement(const MacAddress& virtual_mac, const IpAddress& address) {
   return address.family == Family::kIpv4 ? gratuitous_arp(virtual_mac, address)
                                          : neighbour_advertisement(virtual_mac, address);

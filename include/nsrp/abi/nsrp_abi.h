@@ -334,7 +334,9 @@ struct nsrp_fragment {
 	X(fast_stack_hop_limit, "packets of fast sessions given to the stack: their TTL or hop limit ends here") \
 	X(fast_stack_mtu, "packets of fast sessions given to the stack: too long for where they leave") \
 	X(fast_stack_options, "packets with IP options or extension headers, not for the fast path") \
-	X(fast_stack_fragment, "fragments, not for the fast path")
+	X(fast_stack_fragment, "fragments, not for the fast path") \
+	X(port_drop_not_master, "frames that came in at a port of the transparent device, dropped on a non-master") \
+	X(port_tx_drop_not_master, "frames to leave a port of the transparent device, dropped on a non-master")
 
 enum nsrp_counter {
 #define NSRP_X(name, text) NSRP_CNT_##name,

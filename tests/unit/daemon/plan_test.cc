@@ -208,3 +208,40 @@ TEST_CASE("an interface is not dormant while a VLAN device on top of it has an a
   CHECK(both.interfaces.at("eth1").dormant);
   CHECK(both.interfaces.at("eth1.5").dormant);
 }
+
+TEST_CASE("ports of the transparent device get no addresses, and carry neither VSIs nor HA messages") {
+  const Plan plan = make_plan(configuration("set interface ha1 zone ha\n"
+                                            "set interface eth1 zone v1-trust\n"
+                                            "set interface eth2 zone v1-untrust\n"
+                                            "set nsrp cluster id 1\n"),
+                              links({"eth1", "eth2", "ha1"}));
+  CHECK(plan.ports == std::vector{IfIndex{10}, IfIndex{11}});
+  for (const char* name : {"eth1", "eth2"}) {
+    const InterfacePlan& port = plan.interfaces.at(name);
+    CHECK(port.port);
+    CHECK_FALSE(port.traffic);
+    CHECK_FALSE(port.ha);
+    CHECK(port.addresses.empty());
+  }
+  CHECK(plan.vsis.empty());
+  CHECK(plan.entries.size() == 1);
+}
+
+TEST_CASE("what stands on a port is refused by name") {
+  LinksByName known = links({"eth1", "eth1.7", "eth2"});
+  known.at("eth1.7").lower = known.at("eth1").ifindex;
+  known.at("eth1.7").vlan_vid = 7;
+  const auto checked = [&](const std::string& zone_of_eth1) {
+    return check_ports(make_plan(configuration("set interface eth1 zone " + zone_of_eth1 +
+                                               "\n"
+                                               "set interface eth1.7 zone dmz\n"
+                                               "set interface eth2 zone v1-untrust\n"),
+                                 known));
+  };
+  CHECK(checked("trust"));
+  const Status refused = checked("v1-trust");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message ==
+        "eth1.7 stands on eth1, which is a port of the transparent device and closed on a backup; take one of the two "
+        "out of its zone");
+}
