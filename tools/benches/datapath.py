@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a packet costs on its way through a gateway: in the stack, in the fast path, over the data link; beside the plainest
 redirect and beside the kernel's own forwarding with conntrack and source NAT."""
+import glob
 import json
+import shutil
 import subprocess
 
+from nsrpbench.arguments import words_of
+from nsrpbench.kernel_limits import room_for_sessions
 from nsrpbench.table import table
 from nsrplab import LabError
 from nsrplab.build import program
@@ -27,7 +31,8 @@ REFERENCE = "kernel_nat"
 
 def add_arguments(parser):
     parser.add_argument("--flows", default="1024,131072,1048576", help="sessions, default %(default)s")
-    parser.add_argument("--rows", default=",".join(ROWS), help="what to measure beside the references, default all")
+    parser.add_argument("--rows", type=words_of(ROWS), default=list(ROWS), metavar="A,B",
+                        help=f"what to measure beside the references: {', '.join(ROWS)}; default all")
     parser.add_argument("--milliseconds", type=int, default=1500, help="of each of three rounds, default %(default)s")
     parser.add_argument("--no-programs", action="store_true", help="without the costs of single programs")
     parser.add_argument("--json", metavar="FILE", help="keep the figures there")
@@ -38,12 +43,18 @@ def measure(arguments):
              "--programs", "no" if arguments.no_programs else "yes"]
     for flows in arguments.flows.split(","):
         words += ["--flows", flows]
-    for row in {"source", "redirect", REFERENCE, *arguments.rows.split(",")}:
+    for row in {"source", "redirect", REFERENCE, *arguments.rows}:
         words += ["--row", row]
-    found = []
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as bench:
-        for line in bench.stdout:
-            found.append(json.loads(line))
+    with room_for_sessions(), subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as bench:
+        try:
+            found = [json.loads(line) for line in bench.stdout]
+        except BaseException:
+            bench.kill()
+            raise
+        finally:
+            bench.wait()
+            for pins in glob.glob(f"/sys/fs/bpf/nsrp-bench-{bench.pid}-*"):
+                shutil.rmtree(pins)
     if bench.returncode != 0:
         raise LabError(f"nsrp-datapath-bench ended with {bench.returncode}")
     return found

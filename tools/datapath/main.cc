@@ -7,7 +7,6 @@
 #include <charconv>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <functional>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -31,22 +30,6 @@ struct Wanted {
   std::vector<std::string> rows;
   double seconds = 1;
   bool programs = true;
-};
-
-// A limit of the whole machine, put back at the end.
-class Limit {
- public:
-  Limit(const char* name, uint64_t at_least) : path_(std::string("/proc/sys/net/netfilter/") + name) {
-    std::ifstream(path_) >> found_;
-    if (found_ < at_least) std::ofstream(path_) << at_least;
-  }
-  ~Limit() { std::ofstream(path_) << found_; }
-  Limit(const Limit&) = delete;
-  Limit& operator=(const Limit&) = delete;
-
- private:
-  std::string path_;
-  uint64_t found_ = 0;
 };
 
 void print(const nlohmann::json& line) {
@@ -157,11 +140,7 @@ void run(const Wanted& wanted) {
 
 int main(int count, char** words) {
   try {
-    const nsrp::bench::Wanted wanted = nsrp::bench::wanted_of(count, words);
-    const uint32_t most = wanted.flows.empty() ? 0 : *std::ranges::max_element(wanted.flows);
-    const nsrp::bench::Limit entries("nf_conntrack_max", uint64_t{most} * 2),
-        buckets("nf_conntrack_buckets", most * 2u);
-    nsrp::bench::run(wanted);
+    nsrp::bench::run(nsrp::bench::wanted_of(count, words));
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "nsrp-datapath-bench: " << error.what() << "\n";
