@@ -79,7 +79,7 @@ static __always_inline const struct nsrp_vsi *nsrp_vsi_of_forwarded(const struct
 	return vsi ? nsrp_vsi_of_vsd(skb->ifindex, vsi->vsd) : 0;
 }
 
-static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *eth, void *end,
+static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *eth,
 					 const struct nsrp_addr *source, int tells_addresses)
 {
 	const struct nsrp_if_config *config;
@@ -90,7 +90,7 @@ static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *e
 		return TC_ACT_UNSPEC;
 	if (source) {
 		vsi = nsrp_vsi_of_vid(source->vid);
-		if (!skb->ingress_ifindex && nsrp_refuses_session(eth, end))
+		if (!skb->ingress_ifindex && nsrp_refuses_session(skb))
 			return nsrp_shot(NSRP_CNT_tx_drop_refusal);
 	} else {
 		if (!skb->ingress_ifindex)
@@ -106,7 +106,7 @@ static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *e
 	if (nsrp_leave_as(eth, vsi, tells_addresses, now) == TC_ACT_SHOT || !vsi)
 		return TC_ACT_SHOT;
 	if (skb->ingress_ifindex)
-		nsrp_track_session(skb, eth, end, vsi->vsd, now);
+		nsrp_track_session(skb, vsi->vsd, now);
 	return TC_ACT_UNSPEC;
 }
 
@@ -155,7 +155,7 @@ static __always_inline int nsrp_guard_ipv6(struct __sk_buff *skb, struct ethhdr 
 	if (nd_type == NSRP_ND_ADVERT && nsrp_vsi_of_addr(nsrp_addr6(skb->ifindex, nd->target)))
 		return nsrp_shot(NSRP_CNT_tx_drop_kernel_na);
 	source = nsrp_addr6(skb->ifindex, &ip6->saddr);
-	verdict = nsrp_guard_ip(skb, eth, end, source, nsrp_is_neighbour_discovery(nd_type));
+	verdict = nsrp_guard_ip(skb, eth, source, nsrp_is_neighbour_discovery(nd_type));
 	if (verdict != TC_ACT_SHOT && nd_type == NSRP_ND_SOLICIT && source && source->kind == NSRP_ADDR_VSI)
 		nsrp_rewrite_solicitation(skb, eth, end);
 	return verdict;

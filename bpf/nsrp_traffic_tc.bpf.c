@@ -82,7 +82,7 @@ int nsrp_tc_out(struct __sk_buff *skb)
 
 		if ((void *)(ip + 1) > end)
 			return TC_ACT_UNSPEC;
-		return nsrp_guard_ip(skb, eth, end, nsrp_addr4(skb->ifindex, ip->saddr), 0);
+		return nsrp_guard_ip(skb, eth, nsrp_addr4(skb->ifindex, ip->saddr), 0);
 	}
 	return TC_ACT_UNSPEC;
 }

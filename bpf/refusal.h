@@ -69,13 +69,16 @@ static __always_inline int nsrp_read_refused(struct ethhdr *eth, const void *end
 	return 1;
 }
 
-/* Whether a packet this box itself sends from a VSI address refuses one of a session that stands. */
-static __always_inline int nsrp_refuses_session(struct ethhdr *eth, const void *end)
+/* Whether a packet this box itself sends from a VSI address refuses one of a session that stands. A function
+ * of its own to the verifier, like nsrp_track_session(). */
+__noinline int nsrp_refuses_session(struct __sk_buff *skb)
 {
+	struct ethhdr *eth = (void *)(long)skb->data;
+	const void *end = (const void *)(long)skb->data_end;
 	struct nsrp_tuple refused = {};
 	struct nsrp_wire wire = {};
 
-	if (!nsrp_sessions_enabled)
+	if (!nsrp_sessions_enabled || (const void *)(eth + 1) > end)
 		return 0;
 	if (nsrp_read_wire(eth, end, &wire))
 		return (wire.tcp_flags & NSRP_TCP_RST) && nsrp_still_talks(&wire.swapped);

@@ -253,10 +253,14 @@ static __always_inline void nsrp_end_quiet(const struct nsrp_tuple *key, const s
 	nsrp_end_quiet_of(nsrp_flow_number(key, entry | NSRP_CT_ESTABLISHED_REPLY, term));
 }
 
-/* Called for each forwarded packet on its way out of a VSI this box masters. */
-static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct ethhdr *eth, const void *end,
-					       nsrp_u8 vsd, nsrp_u64 now)
+/*
+ * Called for each forwarded packet on its way out of a VSI this box masters. A function of its own to the
+ * verifier as well: it looks through this once, and not once for each way that leads here.
+ */
+__noinline int nsrp_track_session(struct __sk_buff *skb, nsrp_u32 vsd, nsrp_u64 now)
 {
+	struct ethhdr *eth = (void *)(long)skb->data;
+	const void *end = (const void *)(long)skb->data_end;
 	struct nsrp_wire wire = {};
 	struct nsrp_tuple key = {}, incoming = {};
 	struct nsrp_session *session;
@@ -265,15 +269,15 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 	nsrp_u64 entry, term, number;
 	nsrp_u32 status;
 
-	if (!nsrp_sessions_enabled || !nsrp_read_wire(eth, end, &wire))
-		return;
+	if (!nsrp_sessions_enabled || (const void *)(eth + 1) > end || !nsrp_read_wire(eth, end, &wire))
+		return 0;
 	entry = nsrp_ct_entry(skb);
 	if (!(entry & ~NSRP_CT_INFO))
-		return;
+		return 0;
 	term = nsrp_term_of(vsd);
 	number = nsrp_flow_number(&wire.swapped, entry, term);
 	if (!wire.tcp_flags && nsrp_is_quiet(number, now))
-		return;
+		return 0;
 	session = nsrp_find_record(&wire.swapped, &key, &is_reply);
 	if (session) {
 		int seen_long_ago = now - session->last_seen_ns > NSRP_SEEN_EVERY_NS;
@@ -306,18 +310,18 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 				/* What may go fast asks for a permit as soon as it needs one. */
 				if (!nsrp_fast_takes(nsrp_the_fast_config(), wire.swapped.proto))
 					nsrp_keep_quiet(number, now);
-				return;
+				return 0;
 			}
 			if (wire.swapped.proto != IPPROTO_TCP && !seen_long_ago && !first_reply)
-				return;
+				return 0;
 		}
 	}
 	ct = nsrp_ct_of(entry, &status);
 	if (!ct)
-		return;
+		return 0;
 	if (!session || fresh_look) {
 		nsrp_record_flow(ct, status, vsd, due, &wire, now);
-		return;
+		return 0;
 	}
 	if (nsrp_update_record(session, ct, status, wire.swapped.proto, now)) {
 		nsrp_export(&key, session, now);
@@ -326,6 +330,7 @@ static __always_inline void nsrp_track_session(struct __sk_buff *skb, struct eth
 	if (wants_permit && (session->flags & NSRP_SESSION_SETTLED) && !nsrp_ct_reads_packets(ct, status))
 		session->flags |=
 			nsrp_fast_grant(skb, eth, &incoming, &wire.swapped, vsd, session->timeout_s, now);
+	return 0;
 }
 
 #endif
