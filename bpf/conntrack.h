@@ -95,6 +95,11 @@ struct dst_entry {
 struct sk_buff {
 	unsigned long _nfct;
 	unsigned long _skb_refdst;
+	nsrp_u8 ip_summed : 2;
+	nsrp_u8 csum_not_inet : 1;
+	nsrp_u16 csum_start;
+	nsrp_u16 csum_offset;
+	nsrp_u16 mac_header;
 };
 
 #pragma clang attribute pop

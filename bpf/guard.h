@@ -10,6 +10,7 @@
 #include <linux/pkt_cls.h>
 
 #include "count.h"
+#include "defer.h"
 #include "parse.h"
 #include "refusal.h"
 #include "vsd.h"
@@ -36,6 +37,25 @@ static __always_inline int nsrp_leave_as(struct ethhdr *eth, const struct nsrp_v
 	}
 	nsrp_copy_mac(eth->h_source, vsi->vmac);
 	nsrp_count(NSRP_CNT_tx_vmac);
+	return TC_ACT_UNSPEC;
+}
+
+/* What the daemon sends of the packets it was given to hold: it has been through all of this before. */
+static __always_inline int nsrp_guard_held(struct __sk_buff *skb, struct ethhdr *eth,
+					   const struct nsrp_vsi *vsi)
+{
+	const struct nsrp_if_config *config;
+
+	if (nsrp_masters(vsi->vsd)) {
+		nsrp_count(NSRP_CNT_held_sent);
+	} else {
+		config = nsrp_config_of(skb->ifindex);
+		if (!config || !nsrp_drains(vsi->vsd))
+			return nsrp_shot(NSRP_CNT_tx_drop_vmac_source);
+		nsrp_copy_mac(eth->h_source, config->mac);
+		nsrp_count(NSRP_CNT_tx_drained);
+	}
+	skb->mark &= ~NSRP_MARK_HELD;
 	return TC_ACT_UNSPEC;
 }
 
@@ -85,6 +105,7 @@ static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *e
 	const struct nsrp_if_config *config;
 	const struct nsrp_vsi *vsi;
 	nsrp_u64 now;
+	int young;
 
 	if (source && source->kind == NSRP_ADDR_DEVICE)
 		return TC_ACT_UNSPEC;
@@ -105,8 +126,12 @@ static __always_inline int nsrp_guard_ip(struct __sk_buff *skb, struct ethhdr *e
 	now = bpf_ktime_get_ns();
 	if (nsrp_leave_as(eth, vsi, tells_addresses, now) == TC_ACT_SHOT || !vsi)
 		return TC_ACT_SHOT;
-	if (skb->ingress_ifindex)
-		nsrp_track_session(skb, vsi->vsd, now);
+	if (!skb->ingress_ifindex)
+		return TC_ACT_UNSPEC;
+	young = nsrp_track_session(skb, vsi->vsd, vsi->flags & NSRP_VSI_DEFERS, now);
+	/* What drains after a handover is nothing to wait for. */
+	if (young && nsrp_same_mac(eth->h_source, vsi->vmac))
+		return nsrp_hold(skb, vsi->vsd, (nsrp_u32)young);
 	return TC_ACT_UNSPEC;
 }
 

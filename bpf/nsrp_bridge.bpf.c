@@ -60,7 +60,7 @@ int nsrp_port_out(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	}
 	if (came_in)
-		nsrp_track_session(skb, NSRP_BRIDGE_VSD, now);
+		nsrp_track_session(skb, NSRP_BRIDGE_VSD, 0, now);
 	return TC_ACT_UNSPEC;
 }
 

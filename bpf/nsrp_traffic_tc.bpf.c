@@ -65,6 +65,8 @@ int nsrp_tc_out(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	vsi = nsrp_vsi_of_mac(skb->ifindex, eth->h_source);
 	if (vsi) {
+		if (skb->mark & NSRP_MARK_HELD)
+			return nsrp_guard_held(skb, eth, vsi);
 		if (!nsrp_masters(vsi->vsd))
 			return nsrp_shot(NSRP_CNT_tx_drop_vmac_source);
 		nsrp_count(NSRP_CNT_tx_vmac);

@@ -34,6 +34,19 @@ struct nsrp_wire {
 	nsrp_u8 tcp_flags; /* of SYN, FIN, RST */
 };
 
+/*
+ * What nsrp_track_session() says of a flow whose session the peer may not have yet, and whose VSD defers: 0
+ * for all others. Where it stands in held_gates is above these bits.
+ */
+enum { NSRP_YOUNG = 1, NSRP_YOUNG_FIRST = 2, NSRP_YOUNG_SHIFT = 2 }; /* first: it has made the record */
+
+static __always_inline int nsrp_young(const struct nsrp_tuple *key, int first)
+{
+	nsrp_u32 gate = (nsrp_u32)nsrp_flow_number(key, 0, 0) & (NSRP_HELD_GATES - 1);
+
+	return (int)(gate << NSRP_YOUNG_SHIFT) | (first ? NSRP_YOUNG_FIRST : NSRP_YOUNG);
+}
+
 static __always_inline int nsrp_same_tuple(const struct nsrp_tuple *a, const struct nsrp_tuple *b)
 {
 	const nsrp_u64 *x = (const void *)a, *y = (const void *)b;
@@ -193,8 +206,8 @@ nsrp_create_record(const struct nsrp_tuple *key, const struct nsrp_tuple *reply,
 }
 
 /* The flow's tuples are read from conntrack: for a flow that is new, or that may have replaced another. */
-static __always_inline void nsrp_record_flow(const struct nf_conn *ct, nsrp_u32 status, nsrp_u8 vsd, int due,
-					     const struct nsrp_wire *wire, nsrp_u64 now)
+static __always_inline int nsrp_record_flow(const struct nf_conn *ct, nsrp_u32 status, nsrp_u8 vsd, int due,
+					    int defers, const struct nsrp_wire *wire, nsrp_u64 now)
 {
 	nsrp_u8 family = wire->swapped.family, proto = wire->swapped.proto;
 	struct nsrp_tuple key = {}, reply = {};
@@ -215,7 +228,7 @@ static __always_inline void nsrp_record_flow(const struct nf_conn *ct, nsrp_u32 
 	if (!session) {
 		session = nsrp_create_record(&key, &reply, vsd, now);
 		if (!session)
-			return;
+			return 0;
 		session->generation = generation;
 		created = 1;
 	}
@@ -223,6 +236,14 @@ static __always_inline void nsrp_record_flow(const struct nf_conn *ct, nsrp_u32 
 	if (nsrp_update_record(session, ct, status, proto, now) || created || due)
 		nsrp_export(&key, session, now);
 	nsrp_count(created ? NSRP_CNT_session_created : NSRP_CNT_session_updated);
+	if (!created || !defers)
+		return 0;
+	/* Where even the news of it has to wait for the sweep, its packet would wait in vain. */
+	if (session->flags & NSRP_SESSION_DIRTY) {
+		nsrp_count(NSRP_CNT_hold_full);
+		return 0;
+	}
+	return nsrp_young(&key, 1);
 }
 
 /* The record a packet belongs to; *key is its original tuple. */
@@ -257,7 +278,7 @@ static __always_inline void nsrp_end_quiet(const struct nsrp_tuple *key, const s
  * Called for each forwarded packet on its way out of a VSI this box masters. A function of its own to the
  * verifier as well: it looks through this once, and not once for each way that leads here.
  */
-__noinline int nsrp_track_session(struct __sk_buff *skb, nsrp_u32 vsd, nsrp_u64 now)
+__noinline int nsrp_track_session(struct __sk_buff *skb, nsrp_u32 vsd, nsrp_u32 defers, nsrp_u64 now)
 {
 	struct ethhdr *eth = (void *)(long)skb->data;
 	const void *end = (const void *)(long)skb->data_end;
@@ -265,7 +286,7 @@ __noinline int nsrp_track_session(struct __sk_buff *skb, nsrp_u32 vsd, nsrp_u64 
 	struct nsrp_tuple key = {}, incoming = {};
 	struct nsrp_session *session;
 	const struct nf_conn *ct;
-	int is_reply = 0, fresh_look = 0, due = 0, wants_permit = 0;
+	int is_reply = 0, fresh_look = 0, due = 0, wants_permit = 0, young = 0;
 	nsrp_u64 entry, term, number;
 	nsrp_u32 status;
 
@@ -297,6 +318,8 @@ __noinline int nsrp_track_session(struct __sk_buff *skb, nsrp_u32 vsd, nsrp_u64 
 
 		if (is_another)
 			session->created_ns = now;
+		if (defers && now - session->created_ns < NSRP_YOUNG_NS)
+			young = nsrp_young(&key, is_another);
 		fresh_look = due || from_peer || is_another || (wire.tcp_flags & NSRP_TCP_SYN);
 		incoming = is_reply ? session->reply : key;
 		if (wire.tcp_flags) {
@@ -310,18 +333,19 @@ __noinline int nsrp_track_session(struct __sk_buff *skb, nsrp_u32 vsd, nsrp_u64 
 				/* What may go fast asks for a permit as soon as it needs one. */
 				if (!nsrp_fast_takes(nsrp_the_fast_config(), wire.swapped.proto))
 					nsrp_keep_quiet(number, now);
-				return 0;
+				return young;
 			}
 			if (wire.swapped.proto != IPPROTO_TCP && !seen_long_ago && !first_reply)
-				return 0;
+				return young;
 		}
 	}
 	ct = nsrp_ct_of(entry, &status);
 	if (!ct)
-		return 0;
+		return young;
 	if (!session || fresh_look) {
-		nsrp_record_flow(ct, status, vsd, due, &wire, now);
-		return 0;
+		int made = nsrp_record_flow(ct, status, vsd, due, defers != 0, &wire, now);
+
+		return made ? made : young;
 	}
 	if (nsrp_update_record(session, ct, status, wire.swapped.proto, now)) {
 		nsrp_export(&key, session, now);
@@ -330,7 +354,7 @@ __noinline int nsrp_track_session(struct __sk_buff *skb, nsrp_u32 vsd, nsrp_u64 
 	if (wants_permit && (session->flags & NSRP_SESSION_SETTLED) && !nsrp_ct_reads_packets(ct, status))
 		session->flags |=
 			nsrp_fast_grant(skb, eth, &incoming, &wire.swapped, vsd, session->timeout_s, now);
-	return 0;
+	return young;
 }
 
 #endif

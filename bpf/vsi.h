@@ -29,7 +29,9 @@ static __always_inline const struct nsrp_vsi *nsrp_vsi_of_vsd(nsrp_u32 ifindex, 
 	return bpf_map_lookup_elem(&vsi_by_vsd, &key);
 }
 
-static __always_inline const struct nsrp_addr *nsrp_addr4(nsrp_u32 ifindex, __be32 addr)
+/* The keys of these two are not to stand on the caller's stack: nsrp_tc_out needs all there is for what it
+ * calls. */
+static __noinline __attribute__((unused)) const struct nsrp_addr *nsrp_addr4(nsrp_u32 ifindex, __be32 addr)
 {
 	struct nsrp_addr_key key = {.ifindex = ifindex, .family = NSRP_IPV4};
 
@@ -37,7 +39,8 @@ static __always_inline const struct nsrp_addr *nsrp_addr4(nsrp_u32 ifindex, __be
 	return bpf_map_lookup_elem(&addr_table, &key);
 }
 
-static __always_inline const struct nsrp_addr *nsrp_addr6(nsrp_u32 ifindex, const void *addr)
+static __noinline __attribute__((unused)) const struct nsrp_addr *nsrp_addr6(nsrp_u32 ifindex,
+									     const void *addr)
 {
 	struct nsrp_addr_key key = {.ifindex = ifindex, .family = NSRP_IPV6};
 

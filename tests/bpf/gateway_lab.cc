@@ -221,9 +221,10 @@ void Socket::send(const std::string& text) const {
   check(::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()), "cannot send");
 }
 
-void Socket::send_to(const std::string& address, uint16_t port) const {
+void Socket::send_to(const std::string& address, uint16_t port, const std::string& text) const {
   const SocketAddress to = address_of(address, port);
-  check(::sendto(fd_.get(), "x", 1, 0, to.get(), to.size) == 1, "cannot send");
+  check(::sendto(fd_.get(), text.data(), text.size(), 0, to.get(), to.size) == static_cast<ssize_t>(text.size()),
+        "cannot send");
 }
 
 std::optional<uint16_t> Socket::receive() const {

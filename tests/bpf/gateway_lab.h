@@ -55,7 +55,7 @@ class Socket {
   void listen() const;
   Socket accept() const;  // waits
   void send(const std::string& text) const;
-  void send_to(const std::string& address, uint16_t port) const;
+  void send_to(const std::string& address, uint16_t port, const std::string& text = "x") const;
   // Waits for a datagram or for data, and says from where it came (UDP).
   std::optional<uint16_t> receive() const;
   void reply_to_sender() const;  // UDP: receives one datagram and sends it back

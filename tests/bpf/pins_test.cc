@@ -52,14 +52,36 @@ TEST_CASE("maps and programs are pinned by name below the layout's version") {
   const auto datapath = dir.open();
   CHECK_FALSE(datapath->adopted());
   CHECK(names_in(dir.path) == std::set<std::string>{"v3"});
-  CHECK(names_in(dir.layout) ==
-        std::set<std::string>{"addr_table",         "counters",        "data_link",        "fast_config",
-                              "fast_flows",         "fast_permit",     "fast_ports",       "fragments",
-                              "if_config",          "prog_nsrp_ha_in", "prog_nsrp_ha_tc",  "prog_nsrp_port_in",
-                              "prog_nsrp_port_out", "prog_nsrp_tc_in", "prog_nsrp_tc_out", "prog_nsrp_traffic_in",
-                              "quiet_flows",        "reply_index",     "session_events",   "sessions",
-                              "tx_ports",           "vlan_devices",    "vsd_state",        "vsd_routes",
-                              "vsi_by_mac",         "vsi_by_vid",      "vsi_by_vsd"});
+  CHECK(names_in(dir.layout) == std::set<std::string>{"addr_table",
+                                                      "counters",
+                                                      "data_link",
+                                                      "defers",
+                                                      "fast_config",
+                                                      "fast_flows",
+                                                      "fast_permit",
+                                                      "fast_ports",
+                                                      "fragments",
+                                                      "held_gates",
+                                                      "held_packets",
+                                                      "if_config",
+                                                      "prog_nsrp_ha_in",
+                                                      "prog_nsrp_ha_tc",
+                                                      "prog_nsrp_port_in",
+                                                      "prog_nsrp_port_out",
+                                                      "prog_nsrp_tc_in",
+                                                      "prog_nsrp_tc_out",
+                                                      "prog_nsrp_traffic_in",
+                                                      "quiet_flows",
+                                                      "reply_index",
+                                                      "session_events",
+                                                      "sessions",
+                                                      "tx_ports",
+                                                      "vlan_devices",
+                                                      "vsd_routes",
+                                                      "vsd_state",
+                                                      "vsi_by_mac",
+                                                      "vsi_by_vid",
+                                                      "vsi_by_vsd"});
   datapath->remove();
   CHECK_FALSE(fs::exists(dir.path));
 }

@@ -22,8 +22,12 @@ struct VsdGroup {
   bool preempt = false;
   seconds hold_down{0};
   bool ineligible = false;  // `mode ineligible`
+  // How long the first packet of a session waits at most until the peer has the session; 0: not at all.
+  milliseconds defer{0};
   bool operator==(const VsdGroup&) const = default;
 };
+
+inline constexpr milliseconds kDefaultDefer{10};
 
 // Zones of layer 2 (transparent mode): their interfaces are bridged, and pass frames on the master of VSD 0 only.
 inline constexpr std::array<std::string_view, 3> kTransparentZones = {"v1-trust", "v1-untrust", "v1-dmz"};

@@ -33,6 +33,7 @@ const std::vector<Variable>& table() {
       {"vsd", Kind::kNumber, "VSD group id", 0, kLastVsd},
       {"priority", Kind::kNumber, "priority", 1, 254, group.priority},
       {"hold-down", Kind::kNumber, "hold-down in seconds", 0, 600, static_cast<uint32_t>(group.hold_down.count())},
+      {"defer-time", Kind::kNumber, "time in milliseconds", 1, 100, static_cast<uint32_t>(kDefaultDefer.count())},
       {"init-hold", Kind::kNumber, "initial hold in heartbeats", 5, 255, standard.init_hold},
       {"hb-interval", Kind::kNumber, "heartbeat interval in milliseconds", 5, 1000,
        static_cast<uint32_t>(standard.hb_interval.count())},

@@ -61,6 +61,11 @@ Status set_hold_down(Config& config, const Values& values) {
   return {};
 }
 
+Status set_defer(Config& config, const Values& values) {
+  group_of(config, values).defer = values.has("defer-time") ? milliseconds(values.number("defer-time")) : kDefaultDefer;
+  return {};
+}
+
 // Back to the default, in a group that exists.
 template <auto Member>
 Status restore_in_group(Config& config, const Values& values) {
@@ -85,6 +90,9 @@ std::vector<std::string> command_of(VsdId vsd, uint8_t number) {
 }
 std::vector<std::string> command_of(VsdId vsd, seconds time) {
   return {std::to_string(vsd.value), std::to_string(time.count())};
+}
+std::vector<std::string> command_of(VsdId vsd, milliseconds defer) {
+  return {std::to_string(vsd.value), defer == kDefaultDefer ? "" : std::to_string(defer.count())};
 }
 
 // One command for each group whose Member is not the default.
@@ -123,6 +131,11 @@ constexpr Row kRows[] = {
      for_each_group<&VsdGroup::ineligible>},
     {"unset nsrp vsd-group id <vsd> mode", CommandId::kSet, "Take part in the election, through the initial state",
      Propagation::kNever, restore_in_group<&VsdGroup::ineligible>},
+    {"set nsrp vsd-group id <vsd> defer [time <defer-time>]", CommandId::kSet,
+     "Hold the first packet of each session until the peer has the session (default: off)", Propagation::kAlways,
+     set_defer, for_each_group<&VsdGroup::defer>},
+    {"unset nsrp vsd-group id <vsd> defer", CommandId::kSet, "Let first packets go at once", Propagation::kAlways,
+     restore_in_group<&VsdGroup::defer>},
     {"set nsrp vsd-group init-hold <init-hold>", CommandId::kSet,
      "Heartbeat intervals that a member stays in the initial state", Propagation::kAlways, assign<&Config::init_hold>,
      shown<&Config::init_hold>},

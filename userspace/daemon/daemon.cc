@@ -46,8 +46,7 @@ Result<std::unique_ptr<Daemon>> Daemon::create(Options options) {
 
 Daemon::~Daemon() {
   // Threads first: they use the data path.
-  control_.reset();
-  rto_.reset();
+  stop_threads();
 }
 
 Status Daemon::start() {
@@ -95,26 +94,7 @@ Status Daemon::start() {
   control_ = std::move(*control);
   if (!control_->realtime()) events_.add(EventId::k_realtime_refused, "");
 
-  Result<std::unique_ptr<RtoWorker>> rto = RtoWorker::start(
-      *datapath_, {[this](bool in_sync, UnitId peer) {
-                     loop_->post([this, in_sync, peer] {
-                       events_.add(EventId::k_rto_in_sync,
-                                   "in_sync=" + std::string(in_sync ? "yes" : "no") + " peer=" + to_string(peer));
-                       control_->set_sync(in_sync, peer);
-                     });
-                   },
-                   [this](uint64_t barrier) {
-                     loop_->post([this, barrier] {
-                       const auto found = barriers_.find(barrier);
-                       if (found == barriers_.end()) return;
-                       control_->barrier_done(found->second);
-                       barriers_.erase(found);
-                     });
-                   },
-                   [this](const std::string& text) { events_.add(EventId::k_rto, text); }});
-  if (!rto) return fail(rto.error());
-  rto_ = std::move(*rto);
-
+  if (Status mirroring = start_rto(); !mirroring) return mirroring;
   if (Status refreshed = refresh_links(); !refreshed) return refreshed;
   adopt_earlier_run();
   if (Status applied = apply_config(config_); !applied) {
@@ -131,6 +111,46 @@ Status Daemon::start() {
   if (!server) return fail(server.error());
   server_ = std::move(*server);
   return {};
+}
+
+// The two threads call each other, so neither object goes before both threads have ended: stop_threads().
+Status Daemon::start_rto() {
+  Result<std::unique_ptr<DeferWorker>> defer = DeferWorker::start(
+      *datapath_, {.ask = [this](uint64_t id) { rto_->acknowledge(id); },
+                   .on_event = [this](const std::string& text) { events_.add(EventId::k_rto, text); }});
+  if (!defer) return fail(defer.error());
+  defer_ = std::move(*defer);
+
+  RtoCallbacks callbacks;
+  callbacks.on_in_sync = [this](bool in_sync, UnitId peer) {
+    loop_->post([this, in_sync, peer] {
+      events_.add(EventId::k_rto_in_sync,
+                  "in_sync=" + std::string(in_sync ? "yes" : "no") + " peer=" + to_string(peer));
+      control_->set_sync(in_sync, peer);
+    });
+  };
+  callbacks.on_barrier_done = [this](uint64_t barrier) {
+    loop_->post([this, barrier] {
+      const auto found = barriers_.find(barrier);
+      if (found == barriers_.end()) return;
+      control_->barrier_done(found->second);
+      barriers_.erase(found);
+    });
+  };
+  callbacks.on_event = [this](const std::string& text) { events_.add(EventId::k_rto, text); };
+  callbacks.on_acknowledged = [this](uint64_t id, bool by_peer) { defer_->acknowledge(id, by_peer); };
+  callbacks.on_peer_listens = [this](bool listens) { defer_->set_peer_listens(listens); };
+  Result<std::unique_ptr<RtoWorker>> rto = RtoWorker::start(*datapath_, std::move(callbacks));
+  if (!rto) return fail(rto.error());
+  rto_ = std::move(*rto);
+  return {};
+}
+
+void Daemon::stop_threads() {
+  control_.reset();  // nothing renews a lease from here on
+  if (defer_) defer_->stop();
+  rto_.reset();
+  defer_.reset();
 }
 
 ControlCallbacks Daemon::control_callbacks() {
@@ -233,8 +253,7 @@ void Daemon::begin_stop() {
 // With --keep the device stays what it is: the next run resumes within the lease, and the data path never stops.
 void Daemon::finish_stop() {
   server_.reset();
-  control_.reset();  // nothing renews a lease from here on
-  rto_.reset();
+  stop_threads();
   if (!options_.keep) {
     applier_->remove_all();
     unlink(applied_file().c_str());

@@ -10,6 +10,7 @@
 #include "config/language.h"
 #include "daemon/applier.h"
 #include "daemon/control_thread.h"
+#include "daemon/defer_worker.h"
 #include "daemon/event_log.h"
 #include "daemon/full_tables.h"
 #include "daemon/options.h"
@@ -48,6 +49,8 @@ class Daemon {
   std::string applied_file() const { return options_.run_dir + "/applied.conf"; }
   Status watch_signals();
   void on_signal();
+  Status start_rto();
+  void stop_threads();
   void begin_stop();
   void finish_stop();
   void check_forwarding();
@@ -80,6 +83,7 @@ class Daemon {
   void refresh_data_link(const ControlView& view, const core::PeerView* partner);
   void report_data_link_mtu();
   void refresh_rto();
+  void refresh_defer(const std::set<VsdId>& mastered);
   void compare_checksums();
 
   // daemon_events.cc: what the control and RTO threads report
@@ -117,6 +121,7 @@ class Daemon {
   std::unique_ptr<Applier> applier_;
   std::unique_ptr<RecordFile> record_;
   std::unique_ptr<ControlThread> control_;
+  std::unique_ptr<DeferWorker> defer_;
   std::unique_ptr<RtoWorker> rto_;
   std::unique_ptr<io::ControlServer> server_;
   io::Fd signals_;

@@ -184,6 +184,7 @@ void Daemon::execute_mode(const Command& command, const Done& done) {
 Daemon::Answer Daemon::show(const Command& command, bool json) {
   const auto control = control_->view();
   const RtoView rto = rto_->view();
+  const DeferView defer = defer_->view();
   const StatusSource source{config_,
                             *control,
                             links_,
@@ -196,7 +197,8 @@ Daemon::Answer Daemon::show(const Command& command, bool json) {
                             255,
                             checksum_matches_,
                             data_link_,
-                            fast_path_};
+                            fast_path_,
+                            defer};
   const auto either = [json](const Json& document, const std::string& text) {
     return Answer{0, json ? document.dump(2) + "\n" : text, ""};
   };

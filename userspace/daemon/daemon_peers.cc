@@ -132,6 +132,18 @@ void Daemon::refresh_rto() {
     if (link != links_.end()) vsis.push_back({vsi.vid, vsi.vsd, link->second.ifindex, vsi.addresses});
   }
   rto_->set_vsis(std::move(vsis));
+  refresh_defer(mastered);
+}
+
+// After the RTO thread has heard of the VSDs: what it is asked of them from here on it knows.
+void Daemon::refresh_defer(const std::set<VsdId>& mastered) {
+  DeferSettings settings;
+  for (const VsdId vsd : mastered) settings.mastered.insert(vsd);
+  const bool mirrors = config_.rto_sync && config_.cluster.value != 0;
+  for (const auto& [vsd, group] : config_.vsd_groups) {
+    if (mirrors && group.defer > milliseconds(0)) settings.bounds[vsd] = group.defer;
+  }
+  defer_->set_settings(std::move(settings));
 }
 
 void Daemon::compare_checksums() {

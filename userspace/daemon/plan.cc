@@ -50,7 +50,8 @@ void add_interface(const Config& config, const Interface& interface, const kerne
     vsds.insert(vsi.vsd);
     last_vid = vsi.vid;
     mine.virtual_macs.push_back(vsi.vmac);
-    plan.vsis.push_back({link.ifindex, vsi.vid, vsi.vsd, vsi.vmac});
+    plan.vsis.push_back(
+        {link.ifindex, vsi.vid, vsi.vsd, vsi.vmac, config.vsd_groups.at(vsi.vsd).defer > milliseconds(0)});
     for (const Prefix& prefix : vsi.addresses) {
       plan.addresses.push_back({link.ifindex, prefix.address, NSRP_ADDR_VSI, vsi.vid});
     }

@@ -123,6 +123,14 @@ void RtoWorker::begin_barrier(uint64_t id) {
   });
 }
 
+void RtoWorker::acknowledge(uint64_t id) {
+  impl_->loop->post([impl = impl_.get(), id] {
+    impl->sessions->drain_ring();
+    impl->carry_out(impl->mirror.begin_barrier(id | Impl::kAcknowledgement, rto::BarrierOf::kChanges));
+    impl->pump();
+  });
+}
+
 void RtoWorker::set_vsis(std::vector<RtoVsi> vsis) {
   impl_->loop->post([impl = impl_.get(), vsis = std::move(vsis)] {
     impl->sessions->set_vsis(vsis);

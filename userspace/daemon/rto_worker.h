@@ -32,6 +32,9 @@ struct RtoCallbacks {
   std::function<void(bool in_sync, UnitId peer)> on_in_sync;
   std::function<void(uint64_t barrier)> on_barrier_done;
   std::function<void(const std::string& text)> on_event;  // key=value …
+  // The answer to acknowledge(id). Not by the peer: there is none, or it has gone.
+  std::function<void(uint64_t id, bool by_peer)> on_acknowledged = [](uint64_t, bool) {};
+  std::function<void(bool listens)> on_peer_listens = [](bool) {};  // changed: it is told of sessions
 };
 
 struct RtoView {
@@ -56,6 +59,9 @@ class RtoWorker {
   void set_mastered(const std::set<VsdId>& mastered);
   // on_barrier_done(id) follows once the peer has every session there was at the time of the call.
   void begin_barrier(uint64_t id);
+  // on_acknowledged(id, …) follows once the peer has every session whose record went to the ring of changes before the
+  // call. Unlike a barrier it waits neither for the sweep nor for a cold sync. Ids are below 2^63.
+  void acknowledge(uint64_t id);
   // Where the VSIs are on this device.
   void set_vsis(std::vector<RtoVsi> vsis);
   // `exec nsrp sync rto NAME [from peer]`: sends a class ("all": every one) again, or has the peer send everything.

@@ -78,6 +78,11 @@ void RtoWorker::Impl::carry_out(rto::ReadForAudit& read) {
   carry_out(mirror.on_audit_read(io::now(), read.own, step->sessions, step->at_end));
 }
 
+void RtoWorker::Impl::carry_out(rto::BarrierDone& done) {
+  if ((done.id & kAcknowledgement) == 0) return callbacks.on_barrier_done(done.id);
+  callbacks.on_acknowledged(done.id & ~kAcknowledgement, done.by_peer);
+}
+
 void RtoWorker::Impl::carry_out(rto::AuditDiffers& found) {
   callbacks.on_event("audit=differing buckets=" + std::to_string(found.buckets) + " repair=asked");
 }

@@ -15,6 +15,8 @@
 namespace nsrp::daemon {
 
 struct RtoWorker::Impl {
+  static constexpr uint64_t kAcknowledgement = uint64_t{1} << 63;  // in the id of a barrier: made by acknowledge()
+
   static std::vector<std::unique_ptr<RtoClass>> make_classes();
   static std::vector<rto::ObjectRules> rules_of(const std::vector<std::unique_ptr<RtoClass>>& classes);
 
@@ -34,6 +36,7 @@ struct RtoWorker::Impl {
   size_t told_not_installable = 0;
   bool degraded = false;
   bool clear_on_inactive = false;
+  bool peer_listens = false;
   rto::VsdSet mastered;
 
   mutable std::mutex view_mutex;
@@ -57,7 +60,7 @@ struct RtoWorker::Impl {
   void carry_out(rto::ApplyObjects& apply) { class_of(apply.id)->apply(apply.objects); }
   void carry_out(rto::WithdrawObjects& withdraw) { class_of(withdraw.id)->withdraw(withdraw.objects); }
   void carry_out(rto::InSync& in_sync) { callbacks.on_in_sync(in_sync.value, in_sync.peer); }
-  void carry_out(rto::BarrierDone& done) { callbacks.on_barrier_done(done.id); }
+  void carry_out(rto::BarrierDone& done);
   void carry_out(rto::CloseChannel& close) { channel->close(close.reason); }
 
   // rto_worker_turns.cc: what the thread does by itself, again and again.

@@ -169,6 +169,8 @@ void RtoWorker::Impl::report_degradation(const rto::MirrorView& now) {
 void RtoWorker::Impl::publish() {
   const RtoView now{mirror.view(), sessions->not_installable(), sessions->count()};
   report_degradation(now.mirror);
+  const bool listens = now.mirror.state == rto::MirrorState::kActive && settings.send_sessions;
+  if (std::exchange(peer_listens, listens) != listens) callbacks.on_peer_listens(listens);
   const std::lock_guard lock(view_mutex);
   view = now;
 }

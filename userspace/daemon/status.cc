@@ -170,10 +170,29 @@ std::string protection_of(const ControlView& view) {
   return view.keys->protection() == wire::Protection::kEncrypted ? "encrypted" : "authenticated";
 }
 
+namespace {
+
+// Why first packets of sessions that were held have left.
+Json deferred_json(const DeferView& defer, VsdId vsd) {
+  const auto released = defer.released.find(vsd);
+  const rto::ReleaseCounts counts = released == defer.released.end() ? rto::ReleaseCounts{} : released->second;
+  Json json = Json::object();
+  for (size_t why = 0; why < counts.size(); ++why) {
+    json[std::string(rto::to_string(static_cast<rto::Release>(why)))] = counts.at(why);
+  }
+  const auto unsent = defer.unsent.find(vsd);
+  json["unsent"] = unsent == defer.unsent.end() ? 0 : unsent->second;
+  return json;
+}
+
+}  // namespace
+
 Json vsd_groups_json(const StatusSource& source) {
   Json groups = Json::array();
   for (const core::VsdView& vsd : source.control.vsds) {
     const Json members = members_of(source, vsd);
+    const auto group = source.config.vsd_groups.find(vsd.settings.id);
+    const milliseconds defer = group == source.config.vsd_groups.end() ? milliseconds(0) : group->second.defer;
     groups.push_back({{"id", vsd.settings.id.value},
                       {"state", core::to_string(vsd.state)},
                       {"priority", vsd.settings.priority},
@@ -183,6 +202,8 @@ Json vsd_groups_json(const StatusSource& source) {
                       {"since_ms", age_ms(source.now, vsd.since)},
                       {"cause", vsd.cause},
                       {"equal_priority", has_equal_priorities(members)},
+                      {"defer_ms", defer.count()},
+                      {"deferred", deferred_json(source.defer, vsd.settings.id)},
                       {"members", members}});
   }
   return groups;

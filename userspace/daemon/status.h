@@ -8,6 +8,7 @@
 #include "config/model.h"
 #include "daemon/applier.h"
 #include "daemon/control_thread.h"
+#include "daemon/defer_worker.h"
 #include "daemon/plan.h"
 #include "daemon/rto_worker.h"
 
@@ -28,6 +29,7 @@ struct StatusSource {
   std::optional<bool> config_in_sync;  // nullopt: no peer
   const std::optional<kernel::DataLink>& data_link;
   const kernel::FastPath& fast_path;
+  const DeferView& defer;
 };
 
 using Json = nlohmann::ordered_json;

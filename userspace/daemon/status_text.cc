@@ -74,6 +74,16 @@ void drops_text(std::ostream& out, const Json& drops) {
   out << (separator == ", " ? "\n" : "frames dropped: none\n");
 }
 
+std::string defer_text(const Json& group) {
+  const Json& packets = group.at("deferred");
+  std::ostringstream out;
+  out << "defer " << group.at("defer_ms") << " ms: acknowledged " << packets.at("acknowledged") << ", behind these "
+      << packets.at("behind") << ", not in time " << packets.at("bound_passed") << ", peer gone "
+      << packets.at("no_peer") << ", handed over " << packets.at("handed_over") << ", no room " << packets.at("no_room")
+      << ", not sent " << packets.at("unsent") << "\n";
+  return out.str();
+}
+
 // Lines that are too wide go on, further in, on the next one.
 std::string folded(const std::string& text) {
   std::istringstream in(text);
@@ -140,6 +150,7 @@ std::string vsd_groups_text(const Json& groups) {
         << group.at("term") << "\n  since " << group.at("since_ms").get<int64_t>() / 1000
         << " s: " << text_of(group.at("cause")) << "\n";
     if (group.at("equal_priority").get<bool>()) out << "  equal priority: the highest unit id wins\n";
+    if (group.at("defer_ms") != 0) out << "  " << defer_text(group);
     for (const Json& member : group.at("members")) {
       out << "  ";
       pad(out, text_of(member.at("unit_id")), 14);

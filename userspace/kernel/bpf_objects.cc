@@ -36,10 +36,16 @@ void for_each_shared_map(bpf_object* object, const Visit& visit) {
   }
 }
 
-// What is worth nothing after a moment: flows by numbers of which each run has its own (nsrp_flow_seed), and how long
-// permits last.
+// What is worth nothing after a moment: flows by numbers of which each run has its own (nsrp_flow_seed), how long
+// permits last, and packets that an earlier run was to send.
 bool is_of_one_run(const std::string& map) {
-  return map == "quiet_flows" || map == "fast_permit";
+  return map == "quiet_flows" || map == "fast_permit" || map == "held_packets" || map == "held_gates" ||
+         map == "defers";
+}
+
+// Figures only, and a version that counts more begins anew: no reason to make the sessions anew, too.
+bool may_begin_anew(const std::string& map) {
+  return map == "counters";
 }
 
 // What a pinned map must agree in with the definition. The kernel adds flags of its own to a devmap.
@@ -127,12 +133,16 @@ bool BpfObjects::adopt(const Pins& pins) {
       const std::string name = bpf_map__name(map);
       if (is_of_one_run(name)) return;
       if (!found.contains(name)) found.emplace(name, pins.open_map(name));
-      const UniqueFd& fd = found.at(name);
-      complete = complete && fd.valid() && fits(fd.get(), map);
+      UniqueFd& fd = found.at(name);
+      if (fd.valid() && !fits(fd.get(), map)) fd = UniqueFd();
+      complete = complete && (fd.valid() || may_begin_anew(name));
     });
   }
-  if (complete) maps_ = std::move(found);
-  return complete;
+  if (!complete) return false;
+  std::erase_if(found, [](const auto& map) { return !map.second.valid(); });
+  for (const auto& [name, fd] : found) adopted_maps_.insert(name);
+  maps_ = std::move(found);
+  return true;
 }
 
 Status BpfObjects::load_programs() {
@@ -159,7 +169,7 @@ Status BpfObjects::load_programs() {
 
 Status BpfObjects::pin(const Pins& pins) const {
   for (const auto& [name, fd] : maps_) {
-    if (adopted_ && !is_of_one_run(name)) continue;
+    if (adopted_maps_.contains(name)) continue;
     if (Status pinned = pins.pin_map(name, fd.get()); !pinned) return pinned;
   }
   for (const auto& [name, fd] : programs_)

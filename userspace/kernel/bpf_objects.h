@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/result.h"
@@ -40,6 +41,7 @@ class BpfObjects {
   struct Skeletons;
   std::unique_ptr<Skeletons> skeletons_;
   std::map<std::string, UniqueFd> maps_;
+  std::set<std::string> adopted_maps_;
   std::map<std::string, int> programs_;  // owned by the skeletons
   bool adopted_ = false;
 };

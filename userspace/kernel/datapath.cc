@@ -286,6 +286,15 @@ int Datapath::session_events_fd() const {
 int Datapath::fast_flows_fd() const {
   return impl_->objects->map_fd("fast_flows");
 }
+int Datapath::held_packets_fd() const {
+  return impl_->objects->map_fd("held_packets");
+}
+int Datapath::held_gates_fd() const {
+  return impl_->objects->map_fd("held_gates");
+}
+int Datapath::defers_fd() const {
+  return impl_->objects->map_fd("defers");
+}
 int Datapath::program_fd(const std::string& name) const {
   return impl_->objects->program_fd(name);
 }

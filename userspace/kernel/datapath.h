@@ -56,6 +56,7 @@ struct VsiEntry {
   Vid vid;
   VsdId vsd;
   MacAddress vmac;
+  bool defers = false;  // first packets of its VSD's sessions wait for the peer
 };
 
 struct AddressEntry {
@@ -145,6 +146,10 @@ class Datapath {
   int reply_index_fd() const;
   int session_events_fd() const;
   int fast_flows_fd() const;
+  // The same for HeldFrames (kernel/held_frames.h).
+  int held_packets_fd() const;
+  int held_gates_fd() const;
+  int defers_fd() const;
 
   // A loaded program by its name, "nsrp_tc_out"; throws std::out_of_range for any other. For BPF_PROG_TEST_RUN.
   int program_fd(const std::string& name) const;

@@ -17,7 +17,8 @@ nsrp_vsi to_abi(const VsiEntry& entry, bool several_vsds) {
   vsi.ifindex = entry.ifindex.value;
   vsi.vid = entry.vid.value;
   vsi.vsd = entry.vsd.value;
-  vsi.flags = several_vsds ? NSRP_VSI_SEVERAL_VSDS : 0;
+  if (several_vsds) vsi.flags |= NSRP_VSI_SEVERAL_VSDS;
+  if (entry.defers) vsi.flags |= NSRP_VSI_DEFERS;
   copy_mac(entry.vmac, vsi.vmac);
   return vsi;
 }

@@ -1,24 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/lease_table.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
-
-#include "kernel/libbpf_log.h"
-
 namespace nsrp::kernel {
 namespace {
 
-// Others read and write these words at the same moment: BPF programs on any CPU, and an earlier or later process.
-void store(nsrp_u64& word, uint64_t value) {
-  std::atomic_ref<nsrp_u64>(word).store(value);
-}
-uint64_t load(nsrp_u64& word) {
-  return std::atomic_ref<nsrp_u64>(word).load();
-}
 Instant instant(uint64_t ns) {
   return Instant{Duration{static_cast<int64_t>(ns)}};
 }
@@ -26,15 +11,9 @@ Instant instant(uint64_t ns) {
 }  // namespace
 
 Result<std::unique_ptr<LeaseTable>> LeaseTable::map(int vsd_state_fd) {
-  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  const size_t bytes = (sizeof(nsrp_vsd_state) * NSRP_MAX_VSDS + page - 1) / page * page;
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vsd_state_fd, 0);
-  if (memory == MAP_FAILED) return fail("cannot map the lease table into memory: " + errno_text(errno));
-  return std::unique_ptr<LeaseTable>(new LeaseTable(static_cast<nsrp_vsd_state*>(memory), bytes));
-}
-
-LeaseTable::~LeaseTable() {
-  (void)munmap(states_, bytes_);
+  auto states = MappedArray<nsrp_vsd_state>::map(vsd_state_fd, NSRP_MAX_VSDS, "the lease table");
+  if (!states) return fail(states.error());
+  return std::unique_ptr<LeaseTable>(new LeaseTable(std::move(*states)));
 }
 
 // The process may be killed between any two stores, and a program may look in between. So a word that makes the lease

@@ -6,15 +6,13 @@
 
 #include "base/result.h"
 #include "kernel/datapath.h"
+#include "kernel/mapped_array.h"
 
 namespace nsrp::kernel {
 
 class LeaseTable {
  public:
   static Result<std::unique_ptr<LeaseTable>> map(int vsd_state_fd);
-  ~LeaseTable();
-  LeaseTable(const LeaseTable&) = delete;
-  LeaseTable& operator=(const LeaseTable&) = delete;
 
   void grant(VsdId vsd, Instant until, Duration alone_grace, uint64_t term) noexcept;
   void revoke(VsdId vsd, Instant drain_until) noexcept;
@@ -22,11 +20,10 @@ class LeaseTable {
   Lease read(VsdId vsd) const noexcept;
 
  private:
-  LeaseTable(nsrp_vsd_state* states, size_t bytes) : states_(states), bytes_(bytes) {}
+  explicit LeaseTable(MappedArray<nsrp_vsd_state> states) : states_(std::move(states)) {}
   static void clear_succession(nsrp_vsd_state& state) noexcept;
 
-  nsrp_vsd_state* states_;
-  size_t bytes_;
+  MappedArray<nsrp_vsd_state> states_;
 };
 
 }  // namespace nsrp::kernel

@@ -63,7 +63,7 @@ void Mirror::Impl::set_in_sync(MirrorActions& out, bool value) {
 
 void Mirror::Impl::stop_sending(MirrorActions& out) {
   for (ObjectStream& objects : streams) objects.deactivate();
-  for (const uint64_t id : sender.deactivate()) out.push_back(BarrierDone{id});
+  for (const uint64_t id : sender.deactivate()) out.push_back(BarrierDone{id, false});
 }
 
 // The receiver's word for "send me everything": r-ready.
@@ -227,9 +227,9 @@ MirrorActions Mirror::set_mastered(VsdSet mastered) {
   return out;
 }
 
-MirrorActions Mirror::begin_barrier(uint64_t id) {
-  if (impl_->closing || !impl_->sender.active()) return {BarrierDone{id}};
-  impl_->sender.begin_barrier(id);
+MirrorActions Mirror::begin_barrier(uint64_t id, BarrierOf what) {
+  if (impl_->closing || !impl_->sender.active()) return {BarrierDone{id, false}};
+  impl_->sender.begin_barrier(id, what);
   return {};
 }
 

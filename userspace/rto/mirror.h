@@ -101,6 +101,7 @@ struct InSync {  // changed: an input of the election
 };
 struct BarrierDone {
   uint64_t id;
+  bool by_peer;  // no: there is no active peer, or none any more
 };
 struct CloseChannel {  // followed by on_disconnected()
   std::string reason;
@@ -160,7 +161,7 @@ class Mirror {
 
   // Which VSDs this device masters. Changes of a VSD that was lost belong before this call and still go out.
   [[nodiscard]] MirrorActions set_mastered(VsdSet mastered);
-  [[nodiscard]] MirrorActions begin_barrier(uint64_t id);  // done at once without an active peer
+  [[nodiscard]] MirrorActions begin_barrier(uint64_t id, BarrierOf what = BarrierOf::kEverything);
   [[nodiscard]] MirrorActions on_settings(Instant now, MirrorSettings settings);
   // `exec nsrp sync rto …`: sends all of a class again, or asks the peer to send all of every class.
   void resync(ClassId id);

@@ -176,7 +176,7 @@ void Mirror::Impl::on(Instant, MirrorActions& out, Barrier message) {
 
 void Mirror::Impl::on(Instant, MirrorActions& out, BarrierAck message) {
   if (!sender.acknowledge(message.id)) return close(out, "the peer acknowledged a barrier that was not sent");
-  out.push_back(BarrierDone{message.id});
+  out.push_back(BarrierDone{message.id, true});
 }
 
 }  // namespace nsrp::rto

@@ -65,6 +65,7 @@ void Sender::touch(const nsrp_tuple& key) {
   if (outbox_.size() <= max_pending_ && touched_.size() <= kTouchedShare * max_pending_) return;
   // More changes than a cold sync is worth. What they said is in the table, which the new sync reads.
   outbox_.clear();
+  for (PendingBarrier& barrier : barriers_) barrier.what = BarrierOf::kEverything;
   restart_sync();
 }
 
@@ -114,8 +115,8 @@ void Sender::snapshot_end() {
   read_all_ = true;
 }
 
-void Sender::begin_barrier(uint64_t id) {
-  barriers_.push_back({id, outbox_.mark(), false});
+void Sender::begin_barrier(uint64_t id, BarrierOf what) {
+  barriers_.push_back({id, outbox_.mark(), what, false});
 }
 
 bool Sender::acknowledge(uint64_t id) {
@@ -204,9 +205,10 @@ bool Sender::step(Instant now, std::vector<uint8_t>& out, size_t room) {
 }
 
 bool Sender::step_barrier(std::vector<uint8_t>& out, size_t room) {
-  if (syncing() || room < kNumberMessage) return false;
+  if (room < kNumberMessage) return false;
   for (PendingBarrier& barrier : barriers_) {
     if (barrier.sent || !outbox_.passed(barrier.mark)) continue;
+    if (barrier.what == BarrierOf::kEverything && syncing()) continue;
     barrier.sent = true;
     append(out, Barrier{barrier.id});
     return true;

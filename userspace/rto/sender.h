@@ -40,6 +40,9 @@ struct ReadForAudit {
   size_t limit;
 };
 
+// What a barrier stands for: that the peer has everything, a cold sync included, or only each change told before it.
+enum class BarrierOf : uint8_t { kEverything, kChanges };
+
 class Sender {
  public:
   static constexpr size_t kChunkSessions = 2048;
@@ -73,7 +76,7 @@ class Sender {
   void audit_read(Instant now, std::span<const Session> sessions, bool at_end);
   bool audit_result(Instant now, const AuditResult& result);  // false: it names buckets there are not
 
-  void begin_barrier(uint64_t id);
+  void begin_barrier(uint64_t id, BarrierOf what);
   bool acknowledge(uint64_t id);  // false: no such barrier was sent
 
   bool wants_write() const;
@@ -92,6 +95,7 @@ class Sender {
   struct PendingBarrier {
     uint64_t id;
     uint64_t mark;
+    BarrierOf what;
     bool sent;
   };
 

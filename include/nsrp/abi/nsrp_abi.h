@@ -40,6 +40,8 @@ enum {
 	NSRP_DEFAULT_MAX_SESSIONS = 262144,
 	NSRP_EVENT_RING_BYTES = 4 << 20,
 	NSRP_QUIET_FLOWS = 1 << 20, /* a power of two, at most 2^24 */
+	NSRP_HELD_GATES = 1 << 12,  /* a power of two */
+	NSRP_HELD_BYTES = 9216,     /* the longest frame that is held */
 	NSRP_ETHERTYPE = 0x88b5,    /* IEEE 802 local experimental EtherType 1 */
 	NSRP_META_MAGIC = 0x4e535250, /* "NSRP": XDP metadata from the data link program to its tc program */
 	/* A packet's VSD travels from tc ingress to routing and tc egress in these bits of skb->mark, as
@@ -47,6 +49,8 @@ enum {
 	NSRP_MARK_SHIFT = 24,
 };
 #define NSRP_MARK_MASK 0x7f000000u
+/* A held packet on its way out of the daemon. tc egress takes it off again. */
+#define NSRP_MARK_HELD 0x80000000u
 
 /*
  * vsd_state[vsd]: mastership as a lease. This box masters the VSD while
@@ -75,6 +79,7 @@ struct nsrp_vsd_state {
 enum nsrp_vsi_flags {
 	NSRP_VSI_SEVERAL_VSDS = 1, /* this box has VSIs of more than one VSD: a virtual MAC alone does not say
 				      whose a packet is */
+	NSRP_VSI_DEFERS = 2,       /* first packets of its VSD's sessions wait for the peer, see struct nsrp_defer */
 };
 
 /* Identity of a VSI. vid names it on the data link and is equal on all members. */
@@ -202,6 +207,35 @@ struct nsrp_session {
 struct nsrp_session_event {
 	struct nsrp_tuple key;
 	struct nsrp_session session;
+};
+
+/*
+ * defers[vsd]: packets of new sessions are held, and given to the daemon, until the peer has the session. Both times
+ * are renewed by the daemon again and again, so that nothing waits for one that is not there.
+ */
+struct nsrp_defer {
+	nsrp_u64 until_ns;       /* the first packet of a session is held until then */
+	nsrp_u64 behind_until_ns; /* and packets of its session that come behind one that is held */
+};
+
+/*
+ * held_gates[low bits of the flow's number]: how many of its packets, and of flows with the same gate, are held. As long
+ * as there are any, what follows of a young session is held too: packets of a session keep their order.
+ */
+#define NSRP_YOUNG_NS 1000000000ull /* longer than any packet is held */
+
+/* What tc egress puts into `held_packets`; the frame, `length` bytes of it, follows. */
+struct nsrp_held_packet {
+	nsrp_u64 held_ns;
+	nsrp_u32 ifindex; /* where it leaves, with the virtual MAC as its source already */
+	nsrp_u32 mark;
+	nsrp_u32 gate;
+	nsrp_u32 length;
+	nsrp_u16 checksum_start;  /* 0: the checksum is complete; else the sum from here on is still to be put, */
+	nsrp_u16 checksum_offset; /* complemented, as many bytes behind that */
+	nsrp_u8 vsd;
+	nsrp_u8 first; /* of its session */
+	nsrp_u8 pad[2];
 };
 
 enum nsrp_fast_protocols { NSRP_FAST_TCP = 1, NSRP_FAST_UDP = 2 };
@@ -336,7 +370,12 @@ struct nsrp_fragment {
 	X(fast_stack_options, "packets with IP options or extension headers, not for the fast path") \
 	X(fast_stack_fragment, "fragments, not for the fast path") \
 	X(port_drop_not_master, "frames that came in at a port of the transparent device, dropped on a non-master") \
-	X(port_tx_drop_not_master, "frames to leave a port of the transparent device, dropped on a non-master")
+	X(port_tx_drop_not_master, "frames to leave a port of the transparent device, dropped on a non-master") \
+	X(held, "packets of new sessions held until the peer has the session") \
+	X(held_sent, "held packets that the daemon has sent") \
+	X(hold_nobody, "first packets of sessions not held: no active peer, or no daemon that would send them") \
+	X(hold_full, "packets of new sessions not held: too many are") \
+	X(hold_unfit, "packets of new sessions not held: too long, or the interface has to finish them")
 
 enum nsrp_counter {
 #define NSRP_X(name, text) NSRP_CNT_##name,
@@ -362,6 +401,8 @@ NSRP_STATIC_ASSERT(sizeof(struct nsrp_data_link) == 24, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_tuple) == 40, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_session) == 88, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_session_event) == 128, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_defer) == 16, "layout");
+NSRP_STATIC_ASSERT(sizeof(struct nsrp_held_packet) == 32, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_vlan_key) == 8, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_fast_config) == 8, "layout");
 NSRP_STATIC_ASSERT(sizeof(struct nsrp_fast_flow) == 104, "layout");

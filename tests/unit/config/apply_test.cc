@@ -44,6 +44,8 @@ TEST_CASE("each setting can be set and returns to its default by unset") {
         Case{"set nsrp vsd-group id 0 priority 7", "unset nsrp vsd-group id 0 priority"},
         Case{"set nsrp vsd-group id 0 preempt", "unset nsrp vsd-group id 0 preempt"},
         Case{"set nsrp vsd-group id 0 preempt hold-down 9", "unset nsrp vsd-group id 0 preempt hold-down"},
+        Case{"set nsrp vsd-group id 0 defer", "unset nsrp vsd-group id 0 defer"},
+        Case{"set nsrp vsd-group id 0 defer time 25", "unset nsrp vsd-group id 0 defer"},
         Case{"set nsrp vsd-group init-hold 9", "unset nsrp vsd-group init-hold"},
         Case{"set nsrp vsd-group hb-interval 200", "unset nsrp vsd-group hb-interval"},
         Case{"set nsrp rto-mirror hb-interval 8", "unset nsrp rto-mirror hb-interval"},
@@ -61,6 +63,14 @@ TEST_CASE("each setting can be set and returns to its default by unset") {
     give(config, {c.unset});
     CHECK(config == before);
   }
+}
+
+TEST_CASE("a VSD group defers for ten milliseconds unless it is told otherwise") {
+  Config config;
+  CHECK(VsdGroup{}.defer == milliseconds(0));
+  give(config, {"set nsrp vsd-group id 1 defer", "set nsrp vsd-group id 2 defer time 25"});
+  CHECK(config.vsd_groups.at(VsdId{1}).defer == milliseconds(10));
+  CHECK(config.vsd_groups.at(VsdId{2}).defer == milliseconds(25));
 }
 
 TEST_CASE("joining a cluster creates VSD group 0, and leaving it keeps the groups") {

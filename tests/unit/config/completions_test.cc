@@ -64,7 +64,7 @@ TEST_CASE("a partial last word narrows the list, words before it may be shortene
 TEST_CASE("variables are shown with their range, the end of a command as <return>") {
   CHECK(completions({"set", "nsrp", "vsd", "id", "0", "priority", ""}) ==
         Lines{"<priority:1-254>\tpriority (1-254), default 100"});
-  CHECK(offered({"set", "nsrp", "vsd", "id", "0", ""}) == Lines{"mode", "preempt", "priority", "<return>"});
+  CHECK(offered({"set", "nsrp", "vsd", "id", "0", ""}) == Lines{"defer", "mode", "preempt", "priority", "<return>"});
   CHECK(offered({"set", "interface", "eth1", ""}) == Lines{"ip", "manage-ip", "zone"});
   CHECK(offered({"set", "interface", "eth1:1", ""}) == Lines{"ip"});
   CHECK(offered({"set", "interface", ""}) == Lines{"<vsi>"});

@@ -20,7 +20,7 @@ TEST_CASE("an unknown word is named, with its place and what is allowed there") 
         "fast-path, ha-link, interface, max-sessions, monitor, rto-mirror, secondary-path, vsd-group");
   CHECK(parse_error("show nsrp") == "unknown command \"show\"; allowed: clear, exec, get, reset, save, set, unset");
   CHECK(parse_error("set nsrp vsd-group id 0 foo") ==
-        "unknown keyword \"foo\" after \"set nsrp vsd-group id 0\"; allowed: mode, preempt, priority");
+        "unknown keyword \"foo\" after \"set nsrp vsd-group id 0\"; allowed: defer, mode, preempt, priority");
   CHECK(parse_error("set nsrp \"\"") ==
         "unknown keyword \"\" after \"set nsrp\"; allowed: arp, auth, cluster, data-forwarding, encrypt, "
         "fast-path, ha-link, interface, max-sessions, monitor, rto-mirror, secondary-path, vsd-group");
@@ -57,10 +57,10 @@ TEST_CASE("each range of the language ends where it says") {
   for (const Range& range :
        {Range{"set nsrp cluster id", 0, 7}, Range{"set nsrp vsd-group id", 0, 63},
         Range{"set nsrp vsd-group id 0 priority", 1, 254}, Range{"set nsrp vsd-group id 0 preempt hold-down", 0, 600},
-        Range{"set nsrp vsd-group init-hold", 5, 255}, Range{"set nsrp vsd-group hb-interval", 5, 1000},
-        Range{"set nsrp vsd-group hb-threshold", 3, 255}, Range{"set nsrp arp", 1, 16},
-        Range{"set nsrp rto-mirror hb-interval", 1, 255}, Range{"set nsrp rto-mirror hb-threshold", 1, 255},
-        Range{"set nsrp monitor interface eth1 weight", 1, 255},
+        Range{"set nsrp vsd-group id 0 defer time", 1, 100}, Range{"set nsrp vsd-group init-hold", 5, 255},
+        Range{"set nsrp vsd-group hb-interval", 5, 1000}, Range{"set nsrp vsd-group hb-threshold", 3, 255},
+        Range{"set nsrp arp", 1, 16}, Range{"set nsrp rto-mirror hb-interval", 1, 255},
+        Range{"set nsrp rto-mirror hb-threshold", 1, 255}, Range{"set nsrp monitor interface eth1 weight", 1, 255},
         Range{"set vrouter v route 0.0.0.0/0 interface eth1 metric", 1, 65535}}) {
     const auto accepts = [&](int number) {
       return parse_line(std::string(range.command) + " " + std::to_string(number)).has_value();
@@ -192,7 +192,7 @@ TEST_CASE("the commands of the manual's Table 1 stay on the device") {
        {"set nsrp cluster name x", "set nsrp vsd-group id 1", "unset nsrp vsd-group id 1", "set nsrp arp 5",
         "set nsrp secondary-path eth2", "set nsrp rto-mirror sync", "unset nsrp data-forwarding", "set nsrp fast-path",
         "set nsrp max-sessions 100000", "set nsrp rto-mirror hb-interval 8", "set nsrp rto-mirror hb-threshold 4",
-        "set nsrp vsd-group hb-interval 200", "set nsrp vsd-group master-always-exist",
+        "set nsrp vsd-group hb-interval 200", "set nsrp vsd-group master-always-exist", "set nsrp vsd-group id 0 defer",
         "set interface eth1:1 ip 10.1.1.1/24", "clear cluster nsrp counters"}) {
     CHECK_MESSAGE(parse_line(line).value().propagates, line);
   }

@@ -43,7 +43,8 @@ class RandomOperator {
       case 9:
         return un + "nsrp vsd-group id " + number(0, 3) + " preempt hold-down" + value(number(0, 600));
       case 10:
-        return un + "nsrp vsd-group id " + number(0, 3) + " preempt";
+        return un + "nsrp vsd-group id " + number(0, 3) +
+               (pick(0, 1) == 0 ? " preempt" : " defer" + value("time " + number(1, 100)));
       case 11:
         return un + global(sets);
       case 12:
@@ -100,16 +101,26 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 TEST_CASE("a configuration prints as the commands that differ from the defaults") {
   CHECK(print(Config{}, Secrets::kWritten) == "");
-  const Config config =
-      configured({"set nsrp cluster id 1", "set nsrp cluster name \"head office\"", "set nsrp vsd-group id 1 preempt",
-                  "set nsrp vsd-group id 1 preempt hold-down 10", "set nsrp vsd-group id 0 priority 1",
-                  "unset nsrp data-forwarding", "set nsrp vsd-group hb-interval 200", "set interface ha1 zone ha",
-                  "set interface eth10 zone trust", "set interface eth10 ip 10.1.1.1/24",
-                  "set interface eth10 manage-ip 10.1.1.20", "set interface eth2 zone untrust",
-                  "set interface eth2:1 ip 210.1.1.2/24", "set nsrp monitor interface eth2 weight 100",
-                  "set nsrp monitor interface eth10", "set nsrp rto-mirror sync",
-                  "set vrouter trust-vr route 0.0.0.0/0 interface eth2:1 gateway 210.1.1.250",
-                  "set vrouter trust-vr route 10.9.0.0/16 interface eth10 metric 7"});
+  const Config config = configured({"set nsrp cluster id 1",
+                                    "set nsrp cluster name \"head office\"",
+                                    "set nsrp vsd-group id 1 preempt",
+                                    "set nsrp vsd-group id 1 preempt hold-down 10",
+                                    "set nsrp vsd-group id 0 priority 1",
+                                    "set nsrp vsd-group id 0 defer",
+                                    "set nsrp vsd-group id 1 defer time 25",
+                                    "unset nsrp data-forwarding",
+                                    "set nsrp vsd-group hb-interval 200",
+                                    "set interface ha1 zone ha",
+                                    "set interface eth10 zone trust",
+                                    "set interface eth10 ip 10.1.1.1/24",
+                                    "set interface eth10 manage-ip 10.1.1.20",
+                                    "set interface eth2 zone untrust",
+                                    "set interface eth2:1 ip 210.1.1.2/24",
+                                    "set nsrp monitor interface eth2 weight 100",
+                                    "set nsrp monitor interface eth10",
+                                    "set nsrp rto-mirror sync",
+                                    "set vrouter trust-vr route 0.0.0.0/0 interface eth2:1 gateway 210.1.1.250",
+                                    "set vrouter trust-vr route 10.9.0.0/16 interface eth10 metric 7"});
   CHECK(print(config, Secrets::kWritten) ==
         "set nsrp cluster id 1\n"
         "set nsrp cluster name \"head office\"\n"
@@ -122,6 +133,8 @@ TEST_CASE("a configuration prints as the commands that differ from the defaults"
         "set nsrp vsd-group id 0 priority 1\n"
         "set nsrp vsd-group id 1 preempt hold-down 10\n"
         "set nsrp vsd-group id 1 preempt\n"
+        "set nsrp vsd-group id 0 defer\n"
+        "set nsrp vsd-group id 1 defer time 25\n"
         "set nsrp vsd-group hb-interval 200\n"
         "set interface eth2 zone untrust\n"
         "set interface eth10 zone trust\n"

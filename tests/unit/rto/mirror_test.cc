@@ -108,6 +108,35 @@ TEST_CASE("a barrier is done when everything before it is installed at the peer"
   for (uint32_t i = 0; i < 3000; ++i) REQUIRE(pair.b.table.contains(tuple(i)));
 }
 
+TEST_CASE("a barrier of changes does not wait for the cold sync that is under way") {
+  Pair pair(20000);
+  pair.a.mirror.resync(ClassId::kSession);
+  while (pair.b.in_sync) REQUIRE(pair.step());
+  pair.change(0, session(50000));
+  pair.barrier(0, 1, BarrierOf::kChanges);
+  pair.barrier(0, 2);
+  while (pair.a.barriers_done.empty()) REQUIRE(pair.step());
+  CHECK(pair.a.barriers_done == std::vector<uint64_t>{1});
+  CHECK(pair.b.table.contains(tuple(50000)));
+  CHECK_FALSE(pair.b.in_sync);
+  pair.settle();
+  CHECK(pair.a.barriers_done == std::vector<uint64_t>{1, 2});
+  CHECK(pair.b.in_sync);
+}
+
+TEST_CASE("a barrier of changes that were given up for a cold sync waits for that") {
+  constexpr uint32_t kRoom = 50;
+  World world(1, kRoom);
+  world.master(0, kVsd0);
+  world.connect();
+  world.settle();
+  world.change(0, session(1));
+  world.barrier(0, 1, BarrierOf::kChanges);
+  for (uint32_t i = 0; i < 2 * kRoom; ++i) world.change(0, session(100 + i));
+  while (world.side(0).barriers_done.empty()) REQUIRE(world.step());
+  CHECK(world.side(1).table.contains(tuple(1)));
+}
+
 TEST_CASE("a barrier is done at once when no peer is active, and when the peer goes away") {
   World world(1);
   world.barrier(0, 7);

@@ -57,9 +57,9 @@ void World::end(size_t index, const EndedSession& ended) {
   if (side.table.erase(ended.key) > 0) side.mirror.on_local_end(ended);
 }
 
-void World::barrier(size_t index, uint64_t id) {
+void World::barrier(size_t index, uint64_t id, BarrierOf what) {
   sides_[index].drain_ring();
-  carry_out(index, sides_[index].mirror.begin_barrier(id));
+  carry_out(index, sides_[index].mirror.begin_barrier(id, what));
 }
 
 // As an adapter does: whatever is in the device's table is told, wherever it comes from.

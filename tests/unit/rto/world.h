@@ -73,7 +73,7 @@ class World {
   // What the device's traffic does.
   void change(size_t index, const Session& session);
   void end(size_t index, const EndedSession& ended);
-  void barrier(size_t index, uint64_t id);
+  void barrier(size_t index, uint64_t id, BarrierOf what = BarrierOf::kEverything);
   void learn(size_t index, const Object& object);
   void forget(size_t index, const std::string& key);
 
