@@ -279,10 +279,12 @@ void BenchLab::establish() {
   set_source(false);
 }
 
+void BenchLab::warm_up(size_t bytes) {
+  send(bytes, std::max<uint64_t>(flows_, 1 << 16));
+}
+
 // What the softirq does on behalf of this thread is counted as its time.
 Cost BenchLab::measure(size_t bytes, double wanted_seconds) {
-  const uint64_t at_once = std::max<uint64_t>(flows_, 1 << 16);
-  send(bytes, at_once);  // warm
   const uint64_t made = count(0), arrived = count(1);
   const Instant began = clock_now(CLOCK_THREAD_CPUTIME_ID);
   Instant now = began;
@@ -311,14 +313,17 @@ std::vector<ProgramTime> BenchLab::time_in_programs(size_t bytes) {
     check(bpf_obj_get_info_by_fd(fd, &info, &length) == 0, "a program tells nothing of itself");
     return std::pair(info.run_time_ns, info.run_cnt);
   };
+  warm_up(bytes);
+  std::vector<std::pair<uint64_t, uint64_t>> before;
+  for (const auto& program : programs) before.push_back(nanoseconds(program.second));
+  send(bytes, std::max<uint64_t>(flows_, 1 << 18));
   std::vector<ProgramTime> times;
-  for (const auto& [name, fd] : programs) {
-    send(bytes, flows_);
-    const auto [time, runs] = nanoseconds(fd);
-    send(bytes, std::max<uint64_t>(flows_, 1 << 18));
-    const auto [time_after, runs_after] = nanoseconds(fd);
+  for (size_t i = 0; i < programs.size(); ++i) {
+    const auto [time, runs] = before[i];
+    const auto [time_after, runs_after] = nanoseconds(programs[i].second);
     if (runs_after > runs)
-      times.push_back({name, static_cast<double>(time_after - time) / static_cast<double>(runs_after - runs)});
+      times.push_back(
+          {programs[i].first, static_cast<double>(time_after - time) / static_cast<double>(runs_after - runs)});
   }
   return times;
 }

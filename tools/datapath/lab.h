@@ -53,6 +53,8 @@ class BenchLab {
 
   // Sends a packet of each flow, and an answer.
   void establish();
+  // A packet of each flow, before what is measured.
+  void warm_up(size_t bytes);
   Cost measure(size_t bytes, double seconds);
   std::vector<ProgramTime> time_in_programs(size_t bytes);
   uint64_t counter(nsrp_counter counter) const;

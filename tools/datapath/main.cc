@@ -42,6 +42,7 @@ void row(BenchLab& lab, const Wanted& wanted, uint32_t flows, const std::string&
   for (const size_t bytes : {kSmall, kLarge}) {
     std::vector<Cost> rounds;
     const uint64_t fast = lab.counter(NSRP_CNT_fast_forwarded), granted = lab.counter(NSRP_CNT_fast_stack_permit);
+    lab.warm_up(bytes);
     for (int i = 0; i < kRounds; ++i) rounds.push_back(lab.measure(bytes, wanted.seconds));
     std::ranges::sort(rounds, {}, &Cost::ns);
     const Cost& median = rounds[kRounds / 2];
