@@ -111,7 +111,7 @@ static __always_inline nsrp_u64 nsrp_fast_duration(nsrp_u32 timeout_s)
 	if (permit <= NSRP_FAST_PERMIT_NS)
 		permit = NSRP_FAST_PERMIT_NS;
 	else
-		permit -= (permit * (bpf_get_prandom_u32() & 0xff)) >> 10;
+		permit -= (permit * (bpf_get_prandom_u32() & 0xff)) >> 9;
 	return permit < half ? permit : half;
 }
 
