@@ -155,10 +155,21 @@ void Gateway::traffic(const SessionEntry& session, bool ring_is_full) {
   REQUIRE(bpf_prog_test_run_opts(producer_.get(), &options) == 0);
 }
 
+kernel::UniqueFd Gateway::pinned(const std::string& map) const {
+  kernel::UniqueFd fd(bpf_obj_get((bpf_dir_ + "/v" + std::to_string(NSRP_ABI_VERSION) + "/" + map).c_str()));
+  REQUIRE(fd.valid());
+  return fd;
+}
+
+uint64_t Gateway::permit_ns() const {
+  const uint32_t key = 0;
+  uint64_t value = 0;
+  REQUIRE(bpf_map_lookup_elem(pinned("fast_permit").get(), &key, &value) == 0);
+  return value;
+}
+
 void Gateway::count_full_ring() {
-  const kernel::UniqueFd counters(
-      bpf_obj_get((bpf_dir_ + "/v" + std::to_string(NSRP_ABI_VERSION) + "/counters").c_str()));
-  REQUIRE(counters.valid());
+  const kernel::UniqueFd counters = pinned("counters");
   const uint32_t key = NSRP_CNT_session_ring_full;
   std::vector<uint64_t> per_cpu(static_cast<size_t>(sysconf(_SC_NPROCESSORS_CONF)) + 64);
   REQUIRE(bpf_map_lookup_elem(counters.get(), &key, per_cpu.data()) == 0);

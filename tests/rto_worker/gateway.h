@@ -58,6 +58,7 @@ class Gateway {
   std::string conntrack_line(uint16_t number);  // of session(number), as the conntrack tool prints it
   int timeout_s(const SessionEntry& session);   // of its entry; -1: there is none
   size_t records() const;
+  uint64_t permit_ns() const;  // how long permits of the fast path last
   bool has(const SessionEntry& session);
 
   bool in_sync() const { return in_sync_; }
@@ -68,6 +69,7 @@ class Gateway {
 
  private:
   void count_full_ring();
+  kernel::UniqueFd pinned(const std::string& map) const;
   std::string bpf_dir_;
   std::unique_ptr<kernel::Datapath> datapath_;
   std::unique_ptr<kernel::SessionTable> table_;

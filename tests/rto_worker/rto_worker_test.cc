@@ -30,6 +30,14 @@ TEST_CASE("sessions of the master appear at the peer, in BPF and in conntrack wi
   CHECK(pair.b.worker->view().mirror.received == 500);
 }
 
+TEST_CASE("the more sessions there are, the longer permits of the fast path last") {
+  InSyncPair pair;
+  CHECK(eventually([&] { return pair.b.permit_ns() == NSRP_FAST_PERMIT_NS; }));
+  constexpr uint16_t kSessions = 9000;  // 900 ms are enough for 7372
+  for (uint16_t n = 0; n < kSessions; ++n) pair.a.traffic(session(n));
+  CHECK(eventually([&] { return pair.b.permit_ns() == 2'000'000'000ull * kSessions / NSRP_FAST_RENEWALS; }));
+}
+
 TEST_CASE("the end of a session ends it at the peer") {
   InSyncPair pair;
   for (uint16_t n = 0; n < 20; ++n) pair.a.traffic(session(n));

@@ -7,19 +7,17 @@
 #include <net/if.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
-#include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
 
+#include "kernel/netlink_events.h"
 #include "kernel/rtnetlink.h"
-#include "kernel/unique_fd.h"
 
 namespace nsrp::kernel {
 namespace {
-
-constexpr int kEventBuffer = 4 << 20;
 
 uint32_t u32_of(const nlmsghdr* header, int fixed, int attribute) {
   const nlattr* found = nlmsg_find_attr(const_cast<nlmsghdr*>(header), fixed, attribute);
@@ -62,14 +60,9 @@ Result<std::unique_ptr<BridgeTable>> BridgeTable::open(std::string bridge) {
   self->impl_ = std::make_unique<Impl>();
   self->impl_->name = std::move(bridge);
   self->impl_->rtnetlink = std::move(*rtnetlink);
-  UniqueFd events(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
-  sockaddr_nl address{};
-  address.nl_family = AF_NETLINK;
-  address.nl_groups = RTMGRP_NEIGH;
-  if (!events.valid() || ::bind(events.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    return fail(std::string("cannot listen to what bridges learn: ") + std::strerror(errno));
-  (void)::setsockopt(events.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kEventBuffer, sizeof kEventBuffer);
-  self->impl_->events = std::move(events);
+  self->impl_->events = listen_to_netlink(NETLINK_ROUTE, std::array<int, 1>{RTNLGRP_NEIGH});
+  if (!self->impl_->events.valid())
+    return fail("cannot listen to what bridges learn: " + std::string(std::strerror(errno)));
   return self;
 }
 

@@ -5,20 +5,19 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
-#include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <optional>
 #include <string>
 
+#include "kernel/netlink_events.h"
 #include "kernel/rtnetlink.h"
-#include "kernel/unique_fd.h"
 
 namespace nsrp::kernel {
 namespace {
 
-constexpr int kEventBuffer = 4 << 20;
 constexpr uint16_t kUsable = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT;
 constexpr uint16_t kConfirmed = NUD_REACHABLE | NUD_PERMANENT;
 
@@ -73,14 +72,8 @@ Result<std::unique_ptr<Neighbours>> Neighbours::open() {
   std::unique_ptr<Neighbours> self(new Neighbours);
   self->impl_ = std::make_unique<Impl>();
   self->impl_->rtnetlink = std::move(*rtnetlink);
-  UniqueFd events(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
-  sockaddr_nl address{};
-  address.nl_family = AF_NETLINK;
-  address.nl_groups = RTMGRP_NEIGH;
-  if (!events.valid() || ::bind(events.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    return fail(std::string("cannot listen for neighbours: ") + std::strerror(errno));
-  (void)::setsockopt(events.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kEventBuffer, sizeof kEventBuffer);
-  self->impl_->events = std::move(events);
+  self->impl_->events = listen_to_netlink(NETLINK_ROUTE, std::array<int, 1>{RTNLGRP_NEIGH});
+  if (!self->impl_->events.valid()) return fail("cannot listen for neighbours: " + std::string(std::strerror(errno)));
   return self;
 }
 

@@ -8,17 +8,16 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
-#include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "kernel/netlink_events.h"
 #include "kernel/network_impl.h"
 
 namespace nsrp::kernel {
 namespace {
-
-constexpr int kEventBuffer = 8 << 20;
 
 const nlattr* find_in(const nlattr* nest, int type) {
   return nest == nullptr ? nullptr : nla_find(static_cast<const nlattr*>(nla_data(nest)), nla_len(nest), type);
@@ -133,14 +132,8 @@ Result<std::unique_ptr<Network>> Network::open() {
   Impl& impl = *self->impl_;
   impl.rtnetlink = std::move(*rtnetlink);
 
-  // A socket of our own for events: they are read without blocking, and an overrun must show as an errno.
-  impl.events = UniqueFd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
-  sockaddr_nl address{};
-  address.nl_family = AF_NETLINK;
-  address.nl_groups = RTMGRP_LINK;
-  if (!impl.events.valid() || ::bind(impl.events.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
-    return fail(std::string("cannot listen for link events: ") + std::strerror(errno));
-  (void)::setsockopt(impl.events.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kEventBuffer, sizeof kEventBuffer);
+  impl.events = listen_to_netlink(NETLINK_ROUTE, std::array<int, 1>{RTNLGRP_LINK});
+  if (!impl.events.valid()) return fail(std::string("cannot listen for link events: ") + std::strerror(errno));
 
   const auto links = impl.dump_links();
   if (!links) return fail(links.error());
@@ -171,23 +164,9 @@ int Network::events_fd() const {
 }
 
 void Network::consume_events(const LinkChanged& changed, const LinkGone& gone) {
-  alignas(nlmsghdr) static thread_local char buffer[1 << 16];
-  for (;;) {
-    sockaddr_nl from{};
-    socklen_t from_size = sizeof from;
-    const ssize_t size = ::recvfrom(impl_->events.get(), buffer, sizeof buffer, MSG_TRUNC,
-                                    reinterpret_cast<sockaddr*>(&from), &from_size);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && errno != ENOBUFS) break;  // EAGAIN: all read
-    if (size < 0 || size > static_cast<ssize_t>(sizeof buffer)) {
-      impl_->events_lost = true;
-      continue;
-    }
-    if (from.nl_pid != 0) continue;  // not from the kernel
-    int left = static_cast<int>(size);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(header, left); header = nlmsg_next(header, &left))
-      impl_->handle_event(header, changed, gone);
-  }
+  if (!consume_netlink(impl_->events.get(),
+                       [&](const nlmsghdr* header) { impl_->handle_event(header, changed, gone); }))
+    impl_->events_lost = true;
   if (impl_->events_lost) impl_->report_all(changed, gone);
 }
 

@@ -7,32 +7,20 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
 
+#include "kernel/netlink_events.h"
 #include "kernel/rtnetlink.h"
 
 namespace nsrp::kernel {
 namespace {
 
-constexpr int kEventBuffer = 4 << 20;
 constexpr std::array kRoutingGroups{RTNLGRP_LINK,      RTNLGRP_NEIGH,     RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
                                     RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, RTNLGRP_NEXTHOP};
-
-UniqueFd listen_to(int family, std::span<const int> groups) {
-  UniqueFd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, family));
-  sockaddr_nl address{};
-  address.nl_family = AF_NETLINK;
-  if (!fd.valid() || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return UniqueFd();
-  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kEventBuffer, sizeof kEventBuffer);
-  for (const int group : groups)
-    if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) return UniqueFd();
-  return fd;
-}
 
 std::vector<uint8_t> attribute(const nlmsghdr* header, int wanted) {
   const nlattr* found = nlmsg_find_attr(const_cast<nlmsghdr*>(header), sizeof(ndmsg), wanted);
@@ -46,9 +34,9 @@ std::vector<uint8_t> attribute(const nlmsghdr* header, int wanted) {
 Result<std::unique_ptr<PathWatch>> PathWatch::open() {
   std::unique_ptr<PathWatch> self(new PathWatch);
   const std::vector<int> routing(kRoutingGroups.begin(), kRoutingGroups.end()), rules{NFNLGRP_NFTABLES};
-  self->routing_ = listen_to(NETLINK_ROUTE, routing);
+  self->routing_ = listen_to_netlink(NETLINK_ROUTE, routing);
   if (!self->routing_.valid()) return fail(std::string("cannot listen for route events: ") + std::strerror(errno));
-  self->rules_ = listen_to(NETLINK_NETFILTER, rules);
+  self->rules_ = listen_to_netlink(NETLINK_NETFILTER, rules);
   // After listening: what changes meanwhile is heard of.
   if (Status learned = self->learn_neighbours(); !learned) return fail(learned.error());
   return self;
@@ -75,21 +63,10 @@ bool PathWatch::consume() {
 }
 
 bool PathWatch::read_all(int fd, bool (PathWatch::*changes)(const nlmsghdr*)) {
-  alignas(nlmsghdr) std::array<char, 1 << 16> buffer;
   bool changed = false;
-  for (;;) {
-    const ssize_t size = ::recv(fd, buffer.data(), buffer.size(), 0);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && errno == ENOBUFS) {
-      changed = true;
-      continue;
-    }
-    if (size <= 0) return changed;
-    auto left = static_cast<int>(size);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, left);
-         header = nlmsg_next(header, &left))
-      changed = (this->*changes)(header) || changed;
-  }
+  const bool complete =
+      consume_netlink(fd, [&](const nlmsghdr* header) { changed = (this->*changes)(header) || changed; });
+  return changed || !complete;
 }
 
 bool PathWatch::routing_changes(const nlmsghdr* header) {

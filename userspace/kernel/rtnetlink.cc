@@ -94,27 +94,6 @@ void RtMessage::put_link_info(const std::string& kind, const std::function<void(
   nla_nest_end(message_, info);
 }
 
-bool consume_netlink(int fd, const std::function<void(const nlmsghdr*)>& visit) {
-  alignas(nlmsghdr) static thread_local char buffer[1 << 16];
-  bool complete = true;
-  for (;;) {
-    sockaddr_nl from{};
-    socklen_t from_size = sizeof from;
-    const ssize_t size =
-        ::recvfrom(fd, buffer, sizeof buffer, MSG_TRUNC, reinterpret_cast<sockaddr*>(&from), &from_size);
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && errno != ENOBUFS) return complete;  // EAGAIN: all read
-    if (size < 0 || size > static_cast<ssize_t>(sizeof buffer)) {
-      complete = false;
-      continue;
-    }
-    if (from.nl_pid != 0) continue;  // not from the kernel
-    int left = static_cast<int>(size);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(header, left); header = nlmsg_next(header, &left))
-      visit(header);
-  }
-}
-
 std::string Rtnetlink::Answer::reason() const {
   const std::string name = std::strerror(error);
   return text.empty() ? name : name + " (" + text + ")";

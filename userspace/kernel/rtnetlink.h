@@ -36,9 +36,6 @@ class RtMessage {
   nl_msg* message_;
 };
 
-// Reads what has come to an event socket that does not block. False: the kernel dropped events.
-bool consume_netlink(int fd, const std::function<void(const nlmsghdr*)>& visit);
-
 class Rtnetlink {
  public:
   static Result<std::unique_ptr<Rtnetlink>> open();
