@@ -115,6 +115,19 @@ TEST_CASE("the places of quiet flows begin anew with each run, and a run without
   CHECK(fs::exists(quiet));
 }
 
+TEST_CASE("a version that counts other things begins its counters anew, and keeps the rest") {
+  const BpfDir dir;
+  const std::string counters = dir.layout + "/counters";
+  const uint32_t sessions = id_of(dir.open()->sessions_fd());
+  const UniqueFd of_another_size(bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "counters", 4, 8, 7, nullptr));
+  REQUIRE(unlink(counters.c_str()) == 0);
+  REQUIRE(bpf_obj_pin(of_another_size.get(), counters.c_str()) == 0);
+  const auto second = dir.open();
+  CHECK(second->adopted());
+  CHECK(id_of(second->sessions_fd()) == sessions);
+  CHECK(id_of(UniqueFd(bpf_obj_get(counters.c_str())).get()) != id_of(of_another_size.get()));
+}
+
 TEST_CASE("maps of another size are replaced") {
   const BpfDir dir;
   const uint32_t sessions = id_of(dir.open(1024)->sessions_fd());
